@@ -1,0 +1,18 @@
+"""What a user edits: recipes (YAML) and the dataclasses they are checked against."""
+
+from mmcot.modeling_mmcot import MMCoTConfig
+
+from .arguments import EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
+from .recipe import Recipe, RecipeError, load_recipe
+
+
+__all__ = [
+    "EvaluationArguments",
+    "MMCoTConfig",
+    "ModelArguments",
+    "ProcessorArguments",
+    "Recipe",
+    "RecipeError",
+    "StageArguments",
+    "load_recipe",
+]

@@ -1,0 +1,90 @@
+"""What a recipe may say: one dataclass for each of its sections."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import Seq2SeqTrainingArguments
+
+
+@dataclass
+class ModelArguments:
+    """Where the model comes from: existing checkpoints, or sizes to start from scratch.
+
+    Args:
+        text_model: folder or Hub id of an encoder-decoder language model, for instance `google/flan-t5-base`.
+        vision_model: folder or Hub id of an image encoder. Without one and without `vision_config`, no pictures.
+        text_config: instead of `text_model`: its configuration, `model_type` first. A tokenizer is trained with it.
+        vision_config: instead of `vision_model`: its configuration.
+        vocab_size: tokens of the tokenizer trained for `text_config`.
+        fast_start: prepare a from-scratch language model for a short training (`training/fast_start.py`).
+        config: further fields of `MMCoTConfig`, such as `freeze_vision`, `missing_image`, `gate_bias`.
+    """
+
+    text_model: str | None = None
+    vision_model: str | None = None
+    text_config: dict[str, Any] | None = None
+    vision_config: dict[str, Any] | None = None
+    vocab_size: int = 1000
+    fast_start: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if (self.text_model is None) == (self.text_config is None):
+            raise ValueError("model needs either text_model (a checkpoint) or text_config (a start from scratch).")
+        if self.vision_model is not None and self.vision_config is not None:
+            raise ValueError("model has both vision_model and vision_config; keep one of them.")
+
+
+@dataclass
+class ProcessorArguments:
+    """The settings of `MMCoTProcessor`, which owns the words."""
+
+    max_length: int = 512
+    max_target_length: int = 512
+    newline: str = "space"
+    lecture: bool = False
+
+
+@dataclass
+class StageArguments(Seq2SeqTrainingArguments):
+    """Training of one stage: every field of `Seq2SeqTrainingArguments`, with defaults that fit this model.
+
+    Args:
+        start_from: `base` (the model section) or `rationale` (the trained weights of stage 1).
+        gate_bias: where the gate's bias starts in this stage; without it as in `model.config`.
+        generation_max_length: most tokens a text of this stage may have.
+    """
+
+    start_from: str = "base"
+    gate_bias: float | None = None
+    generation_max_length: int | None = 128
+    remove_unused_columns: bool = False  # the collator reads the raw columns
+    train_sampling_strategy: str = "group_by_length"
+    length_column_name: str = "length"
+    save_strategy: str = "steps"
+    save_total_limit: int | None = 1
+    logging_steps: float = 50
+    report_to: str | list[str] | None = "none"
+    dataloader_pin_memory: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.start_from not in ("base", "rationale"):
+            raise ValueError(f"start_from is {self.start_from!r}; use 'base' or 'rationale'.")
+
+
+@dataclass
+class EvaluationArguments:
+    """The numbers a run reports.
+
+    Args:
+        split: scored at the end, by free generation.
+        by: columns of the data set to report accuracy by.
+        batch_size: problems generated together.
+        validation_limit: at most so many validation problems are scored while training.
+    """
+
+    split: str = "test"
+    by: list[str] = field(default_factory=list)
+    batch_size: int = 32
+    validation_limit: int = 200

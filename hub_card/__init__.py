@@ -1,0 +1,1 @@
+"""What a Hub visitor reads."""

@@ -1,0 +1,155 @@
+"""Configuration of MMCoT: every number that defines the network, and where its two stages live in a repository."""
+
+import copy
+from pathlib import PurePosixPath
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+
+# The five texts a model can be trained to write. The official names stand beside them.
+RATIONALE = "rationale"  # QCM-E, QCM-LE: question -> rationale
+ANSWER = "answer"  # QCMG-A: question and rationale -> answer
+DIRECT = "direct"  # QCM-A: question -> answer, the one-stage baseline
+RATIONALE_ANSWER = "rationale_answer"  # QCM-LEA: question -> rationale, then answer
+ANSWER_RATIONALE = "answer_rationale"  # QCM-ALE: question -> answer, then rationale
+STAGES = (RATIONALE, ANSWER, DIRECT, RATIONALE_ANSWER, ANSWER_RATIONALE)
+
+# What a saved folder says of itself, so that `trust_remote_code=True` finds every class without this package.
+AUTO_MAP = {
+    "AutoConfig": "configuration_mmcot.MMCoTConfig",
+    "AutoModel": "modeling_mmcot.MMCoTForConditionalGeneration",
+    "AutoModelForSeq2SeqLM": "modeling_mmcot.MMCoTForConditionalGeneration",
+    "AutoModelForImageTextToText": "modeling_mmcot.MMCoTForConditionalGeneration",
+    "AutoProcessor": "processing_mmcot.MMCoTProcessor",
+}
+TASK = "multimodal-cot"
+CUSTOM_PIPELINES = {
+    TASK: {"impl": "pipeline_mmcot.MMCoTPipeline", "pt": ["AutoModelForSeq2SeqLM"], "type": "multimodal"}
+}
+
+
+@strict
+class MMCoTConfig(PreTrainedConfig):
+    """Configuration of [`MMCoTForConditionalGeneration`] (Zhang et al., 2023, arXiv 2302.00923).
+
+    Args:
+        text_config (`PreTrainedConfig` or `dict`, defaults to T5):
+            The encoder-decoder language model. The T5 family is the reference.
+        vision_config (`PreTrainedConfig` or `dict`, *optional*):
+            The image encoder that turns `pixel_values` into features. Without one the model reads `image_features`.
+        image_feature_size (`int`, *optional*):
+            Numbers per image patch. Taken from `vision_config` where there is one, else 768.
+        image_feature_length (`int`, *optional*):
+            Patches per picture of features computed elsewhere. Only documents what the model was trained on.
+        freeze_vision (`bool`, defaults to `True`):
+            Keep the image encoder as it is: no gradients, evaluation mode also in training.
+        missing_image (`"skip"` or `"zeros"`, defaults to `"skip"`):
+            What a question without a picture reads: `"skip"` closes the gate, so that the text is read alone;
+            `"zeros"` fuses an all-zero picture, which the official checkpoints were trained with.
+        gate_bias (`float`, defaults to 0):
+            Start value of the gate's bias: negative favours the text, positive the picture.
+        stages (`dict`, *optional*):
+            Sub-folder of each stage in the repository, `"."` being the root: two models
+            `{"rationale": ".", "answer": "answer"}`, or one model for both (default).
+        pad_token_id, eos_token_id, decoder_start_token_id (`int`, *optional*):
+            Taken from `text_config` where not given.
+
+    Raises:
+        ValueError: for values that contradict each other; the message says which to change.
+    """
+
+    model_type = "mmcot"
+    sub_configs_defaults = {
+        "text_config": SubConfigSpec(AutoConfig, model_type="t5"),
+        "vision_config": SubConfigSpec(AutoConfig, model_type="vit", optional=True),
+    }
+
+    text_config: dict | PreTrainedConfig | None = None
+    vision_config: dict | PreTrainedConfig | None = None
+    image_feature_size: int | None = None
+    image_feature_length: int | None = None
+    freeze_vision: bool = True
+    missing_image: str = "skip"
+    gate_bias: float = 0.0
+    stages: dict[str, str] | None = None
+    is_encoder_decoder: bool = True
+    pad_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    decoder_start_token_id: int | None = None
+    tie_word_embeddings: bool = True
+
+    def __post_init__(self, **kwargs):
+        if self.text_config is None:
+            self.text_config = {"model_type": "t5"}
+        super().__post_init__(**kwargs)
+        if self.image_feature_size is None:
+            self.image_feature_size = 768 if self.vision_config is None else vision_feature_size(self.vision_config)
+        if self.stages is None:
+            self.stages = {RATIONALE: ".", ANSWER: "."}
+        # Generation reads these on the outer level.
+        text = self.text_config.get_text_config(decoder=True)
+        if self.pad_token_id is None:
+            self.pad_token_id = text.pad_token_id
+        if self.eos_token_id is None:
+            self.eos_token_id = text.eos_token_id
+        if self.decoder_start_token_id is None:
+            start = getattr(self.text_config, "decoder_start_token_id", None)
+            self.decoder_start_token_id = self.pad_token_id if start is None else start
+
+    def validate_architecture(self):
+        """Part of `@strict` validation: what no single field can tell."""
+        if not self.text_config.is_encoder_decoder:
+            raise ValueError(
+                f"text_config is a {self.text_config.model_type!r} model, which has no encoder. "
+                "Use an encoder-decoder such as T5, mT5, BART or T5Gemma."
+            )
+        if self.missing_image not in ("skip", "zeros"):
+            raise ValueError(f"missing_image is {self.missing_image!r}; use 'skip' or 'zeros'.")
+        if self.image_feature_size < 1:
+            raise ValueError(
+                f"image_feature_size is {self.image_feature_size}; it counts numbers per patch, at least 1."
+            )
+        if self.vision_config is not None and self.image_feature_size != vision_feature_size(self.vision_config):
+            raise ValueError(
+                f"image_feature_size is {self.image_feature_size}, but the vision tower gives "
+                f"{vision_feature_size(self.vision_config)} numbers per patch. Leave image_feature_size out."
+            )
+        for stage, folder in self.stages.items():
+            check_stage_folder(stage, folder)
+
+    def get_text_config(self, decoder=None, encoder=None):
+        """The language model's configuration; as a decoder, its depth is the decoder's, which sizes the cache."""
+        text = self.text_config.get_text_config(decoder=decoder, encoder=encoder)
+        decoder_layers = getattr(text, "num_decoder_layers", None)
+        if decoder and decoder_layers is not None and decoder_layers != text.num_hidden_layers:
+            text = copy.deepcopy(text)
+            text.num_hidden_layers = decoder_layers
+        return text
+
+    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+        """Saves the configuration with the names of its classes: a saved folder is a Hub repository."""
+        self.auto_map = dict(AUTO_MAP)
+        self.custom_pipelines = copy.deepcopy(CUSTOM_PIPELINES)
+        super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+
+
+def vision_feature_size(vision_config: PreTrainedConfig) -> int:
+    """Numbers per patch an image encoder gives: its hidden size, or its last stage's for convolutional ones."""
+    sizes = getattr(vision_config, "hidden_sizes", None)
+    return sizes[-1] if sizes else vision_config.hidden_size
+
+
+def check_stage_folder(stage: str, folder: str) -> None:
+    """Refuses a stage that does not exist or a folder outside the repository."""
+    if stage not in STAGES:
+        raise ValueError(f"stages names {stage!r}; the stages are {', '.join(STAGES)}.")
+    path = PurePosixPath(folder)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"stages[{stage!r}] is {folder!r}; give a sub-folder of the repository, or '.'.")
+
+
+MMCoTConfig.register_for_auto_class()
+
+__all__ = ["MMCoTConfig"]

@@ -1,0 +1,255 @@
+"""The MMCoT network: a T5-family encoder-decoder whose encoder output is fused with image features."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
+from transformers.utils.generic import can_return_tuple
+
+from .configuration_mmcot import MMCoTConfig
+from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion
+
+
+if TYPE_CHECKING:
+    # Never run. `save_pretrained` ships the files it finds in import lines, so this puts the pipeline and the
+    # processor into every saved folder.
+    from .pipeline_mmcot import MMCoTPipeline  # noqa: F401
+
+
+@dataclass
+class MMCoTOutput(Seq2SeqLMOutput):
+    """A sequence-to-sequence output with the two views of [`MMCoTEncoderOutput`] on where the model looked."""
+
+    image_attentions: torch.FloatTensor | None = None
+    gate: torch.FloatTensor | None = None
+
+
+class MMCoTPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation of MMCoT models."""
+
+    config_class = MMCoTConfig
+    # A plain T5 checkpoint is a valid start: its keys gain this prefix.
+    base_model_prefix = "language_model"
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _can_compile_fullgraph = True
+
+    def _init_weights(self, module: nn.Module):
+        # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention
+        # layer, so that the start does not depend on the width.
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.constant_(module.bias, self.config.gate_bias if isinstance(module, MMCoTGate) else 0.0)
+
+
+class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
+    """Multimodal Chain-of-Thought: reads a question and a picture, writes a rationale or an answer.
+
+    Each of the two stages is one model of this class. Example:
+
+    ```python
+    inputs = processor(images=[picture], text=[processor.build_prompt(example, "rationale")])
+    print(processor.batch_decode(model.generate(**inputs, max_new_tokens=64), skip_special_tokens=True))
+    ```
+    """
+
+    # The Trainer's token count for gradient accumulation reaches `forward`, which divides by it.
+    accepts_loss_kwargs = True
+
+    def __init__(self, config: MMCoTConfig):
+        super().__init__(config)
+        self.language_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
+        self.vision_tower = None if config.vision_config is None else AutoModel.from_config(config.vision_config)
+        self.fusion = MMCoTGatedFusion(
+            text_size=self.language_model.get_input_embeddings().embedding_dim,
+            image_feature_size=config.image_feature_size,
+        )
+        self.post_init()
+        self.freeze_vision_tower()
+
+    @classmethod
+    def from_pretrained_parts(
+        cls, text_model: str, vision_model: str | None = None, **config_overrides
+    ) -> "MMCoTForConditionalGeneration":
+        """Starts from an ordinary language model and image encoder; only the fusion is new.
+
+        Args:
+            text_model: folder or Hub id of an encoder-decoder, for instance `google/flan-t5-base`.
+            vision_model: folder or Hub id of an image encoder, for instance `google/vit-large-patch32-384`.
+            config_overrides: further fields of [`MMCoTConfig`].
+        """
+        language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
+        vision_tower = None if vision_model is None else load_vision_tower(vision_model)
+        config = cls.config_class(
+            text_config=language_model.config,
+            vision_config=None if vision_tower is None else vision_tower.config,
+            **config_overrides,
+        )
+        model = cls(config)
+        model.language_model = language_model
+        model.vision_tower = vision_tower
+        model.generation_config = language_model.generation_config
+        model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+        model.freeze_vision_tower()
+        return model.eval()
+
+    def freeze_vision_tower(self) -> None:
+        """Applies `config.freeze_vision` to the tower's parameters."""
+        if self.vision_tower is not None:
+            self.vision_tower.requires_grad_(not self.config.freeze_vision)
+            self.train(self.training)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        # A frozen tower never drops out or updates its statistics. `vision_tower` is absent while `__init__` runs.
+        if getattr(self, "vision_tower", None) is not None and self.config.freeze_vision:
+            self.vision_tower.eval()
+        return self
+
+    def get_input_embeddings(self):
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value):
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self):
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings):
+        self.language_model.set_output_embeddings(new_embeddings)
+
+    def get_encoder(self, modality: str | None = None):
+        """The whole encoder (text, picture, fusion), or with `modality="image"` the vision tower."""
+        return self.vision_tower if modality == "image" else MMCoTEncoder(self)
+
+    def get_decoder(self):
+        return self.language_model.get_decoder()
+
+    def get_image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """`image_features (batch, images * patches, image_feature_size)` of `pixel_values`."""
+        return self.get_encoder().encode_images(pixel_values, None)[0]
+
+    def prepare_decoder_input_ids_from_labels(self, labels: torch.LongTensor) -> torch.LongTensor:
+        """Labels `(batch, target)` moved one to the right, as the decoder reads them."""
+        shifted = labels.roll(1, dims=-1)
+        shifted[:, 0] = self.config.decoder_start_token_id
+        return shifted.masked_fill(shifted == -100, self.config.pad_token_id)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        pixel_values: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
+        image_attention_mask: torch.Tensor | None = None,
+        decoder_input_ids: torch.LongTensor | None = None,
+        decoder_attention_mask: torch.Tensor | None = None,
+        encoder_outputs: MMCoTEncoderOutput | None = None,
+        past_key_values=None,
+        inputs_embeds: torch.Tensor | None = None,
+        decoder_inputs_embeds: torch.Tensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> MMCoTOutput:
+        """Predicts the next token of rationale or answer.
+
+        Args:
+            input_ids: prompt, `(batch, text)`; or `inputs_embeds (batch, text, d_model)`.
+            attention_mask: `(batch, text)`, 1 where there is text. Derived from pad ids where not given.
+            pixel_values: pictures, `(batch, 3, height, width)`, or several per question
+                `(batch, images, 3, height, width)`.
+            image_features: patches encoded elsewhere, `(batch, patches, image_feature_size)`. Give these or
+                `pixel_values` or, for a question without picture, neither.
+            image_attention_mask: `(batch, patches)`, or `(batch, images)` beside `pixel_values`; 1 where there is
+                a picture. A row of zeros is a question without picture.
+            labels: target, `(batch, target)`, -100 where nothing is to be learned.
+            output_attentions: also return `image_attentions` and `gate` (and the language model's attentions where
+                it was loaded with `attn_implementation="eager"`).
+            num_items_in_batch: number of target tokens over all accumulated batches; the loss is the sum of token
+                losses divided by it. Without it, their mean.
+
+        Raises:
+            ValueError: for image inputs that do not fit; the message says what to pass.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.get_encoder()(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                inputs_embeds=inputs_embeds,
+                pixel_values=pixel_values,
+                image_features=image_features,
+                image_attention_mask=image_attention_mask,
+                output_attentions=output_attentions,
+                output_hidden_states=output_hidden_states,
+            )
+        elif not hasattr(encoder_outputs, "last_hidden_state"):
+            encoder_outputs = MMCoTEncoderOutput(last_hidden_state=encoder_outputs[0])
+        if attention_mask is None:
+            attention_mask = getattr(encoder_outputs, "attention_mask", None)
+        if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
+            decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+        decoded = self.language_model(
+            encoder_outputs=BaseModelOutput(
+                last_hidden_state=encoder_outputs.last_hidden_state,
+                hidden_states=encoder_outputs.hidden_states,
+                attentions=encoder_outputs.attentions,
+            ),
+            attention_mask=attention_mask,
+            decoder_input_ids=decoder_input_ids,
+            decoder_attention_mask=decoder_attention_mask,
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+        )
+        return MMCoTOutput(
+            loss=None if labels is None else token_loss(decoded.logits, labels, num_items_in_batch),
+            logits=decoded.logits,
+            past_key_values=decoded.past_key_values,
+            decoder_hidden_states=decoded.decoder_hidden_states,
+            decoder_attentions=decoded.decoder_attentions,
+            cross_attentions=decoded.cross_attentions,
+            encoder_last_hidden_state=encoder_outputs.last_hidden_state,
+            encoder_hidden_states=encoder_outputs.hidden_states,
+            encoder_attentions=encoder_outputs.attentions,
+            image_attentions=getattr(encoder_outputs, "image_attentions", None),
+            gate=getattr(encoder_outputs, "gate", None),
+        )
+
+
+def load_vision_tower(name: str) -> PreTrainedModel:
+    """The image half of a checkpoint: CLIP and SigLIP folders hold a text half as well."""
+    config = AutoConfig.from_pretrained(name)
+    return AutoModel.from_pretrained(name, config=getattr(config, "vision_config", config))
+
+
+def token_loss(
+    logits: torch.Tensor, labels: torch.LongTensor, num_items_in_batch: torch.Tensor | int | None
+) -> torch.Tensor:
+    """Cross entropy of `logits (batch, target, vocabulary)`: the mean over tokens, or their sum over a given count.
+
+    The count makes accumulated or distributed small batches equal one large batch exactly.
+    """
+    loss = nn.functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        labels.to(logits.device).flatten(),
+        ignore_index=-100,
+        reduction="mean" if num_items_in_batch is None else "sum",
+    )
+    return loss if num_items_in_batch is None else loss / num_items_in_batch
+
+
+MMCoTForConditionalGeneration.register_for_auto_class("AutoModelForSeq2SeqLM")
+
+__all__ = ["MMCoTForConditionalGeneration", "MMCoTPreTrainedModel"]

@@ -1,0 +1,138 @@
+"""`pipeline("multimodal-cot")`: a question about a picture in, a rationale and an answer out."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from transformers import Pipeline, PreTrainedModel
+from transformers.image_utils import load_image
+
+from .configuration_mmcot import ANSWER, RATIONALE
+from .processing_mmcot import letter
+
+
+EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")
+
+
+class MMCoTPipeline(Pipeline):
+    """Answers multiple-choice questions about pictures in two stages: rationale, then answer.
+
+    ```python
+    pipe = pipeline("multimodal-cot", model="org/name", trust_remote_code=True)
+    pipe(image="photo.png", question="What is the weather?", choices=["sunny", "rainy"])
+    pipe([{"question": "...", "choices": ["...", "..."], "image": "photo.png"}, ...], batch_size=8)
+    ```
+
+    An input is a mapping with `question`, `choices`, and optionally `image` (path, URL or PIL image, or a list of
+    them), `context` (or `hint`) and `caption`. Each gives a dictionary:
+
+    - `rationale`: what stage 1 wrote;
+    - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position;
+    - `answer_text`: what stage 2 wrote;
+    - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
+    """
+
+    _load_processor = True
+    _load_tokenizer = False
+    _load_image_processor = False
+    _load_feature_extractor = False
+
+    def __init__(self, *args, answer_model: PreTrainedModel | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.answer_model = self._load_answer_model() if answer_model is None else answer_model.to(self.device)
+
+    def _load_answer_model(self) -> PreTrainedModel:
+        """The model of stage 2, from the sub-folder that the configuration names."""
+        folder = self.model.config.stages[ANSWER]
+        if folder == self.model.config.stages[RATIONALE]:
+            return self.model
+        model = type(self.model).from_pretrained(self.model.name_or_path, subfolder=folder, dtype=self.model.dtype)
+        return model.to(self.device).eval()
+
+    def __call__(
+        self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
+    ) -> dict[str, Any] | list[dict[str, Any]] | Iterator[dict[str, Any]]:
+        """Answers one question, given as a mapping or as keywords, or many.
+
+        Args:
+            inputs: a mapping, a list of them, or any other iterable of them (a `datasets.Dataset`, a generator).
+            kwargs: the fields of one question; `batch_size`; arguments of `generate` for both stages.
+
+        Returns:
+            One dictionary, a list of them in order, or for other iterables an iterator over them.
+        """
+        example = {key: kwargs.pop(key) for key in EXAMPLE_KEYS if key in kwargs}
+        if inputs is None:
+            return super().__call__(example, **kwargs)
+        if example:
+            raise ValueError(f"Both an input and {', '.join(example)} were given; put everything into the input.")
+        if isinstance(inputs, Mapping):
+            return super().__call__(inputs, **kwargs)
+        if isinstance(inputs, (list, tuple)):
+            return super().__call__(list(inputs), **kwargs) if inputs else []
+        return super().__call__((row for row in inputs), **kwargs)
+
+    def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
+        return {}, {**(generate_kwargs or {}), **kwargs}, {}
+
+    def preprocess(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
+        choices = inputs.get("choices")
+        if not inputs.get("question") or not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
+            raise ValueError("Each input needs a 'question' and 'choices', a list of options.")
+        images = inputs.get("image")
+        images = images if isinstance(images, (list, tuple)) else [images]
+        example = {
+            "question": inputs["question"],
+            "choices": list(choices),
+            "hint": inputs.get("context") or inputs.get("hint"),
+            "caption": inputs.get("caption"),
+            "image": [load_image(image) for image in images if image is not None],
+        }
+        return {"example": example}
+
+    def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:
+        batched = isinstance(model_inputs["example"], list)
+        examples = model_inputs["example"] if batched else [model_inputs["example"]]
+        rationales = self._write(self.model, examples, RATIONALE, [None] * len(examples), generate_kwargs)
+        answers = self._write(self.answer_model, examples, ANSWER, rationales, generate_kwargs)
+        outputs = {"example": examples, "rationale": rationales, "answer_text": answers}
+        return outputs if batched else {name: values[0] for name, values in outputs.items()}
+
+    def _write(
+        self,
+        model: PreTrainedModel,
+        examples: list[dict[str, Any]],
+        stage: str,
+        rationales: Sequence[str | None],
+        generate_kwargs: dict[str, Any],
+    ) -> list[str]:
+        """What a stage's model writes for each example."""
+        prompts = [
+            self.processor.build_prompt(example, stage, rationale)
+            for example, rationale in zip(examples, rationales, strict=True)
+        ]
+        inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
+        ids = model.generate(**inputs.to(model.device, model.dtype), **generate_kwargs)
+        return self.processor.batch_decode(ids, skip_special_tokens=True)
+
+    def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
+        """The dictionary a user gets."""
+        choices = model_outputs["example"]["choices"]
+        index = self.processor.parse_answer(model_outputs["answer_text"], choices)
+        return {
+            "rationale": self.processor.parse_rationale(model_outputs["rationale"]),
+            "answer": None if index is None else letter(index),
+            "choice": None if index is None else choices[index],
+            "choice_index": index,
+            "answer_text": model_outputs["answer_text"],
+            "parsed": index is not None,
+        }
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Saves a whole repository: both stages, the processor and the code."""
+        self.model.save_pretrained(save_directory, **kwargs)
+        self.processor.save_pretrained(save_directory)
+        folder = self.model.config.stages[ANSWER]
+        if self.answer_model is not self.model:
+            self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)

@@ -1,0 +1,305 @@
+"""Every word the model reads or writes: prompts, targets, answers, and the tensors made from them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import BatchFeature, ProcessorMixin
+from transformers.image_utils import load_image
+
+from .configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER, STAGES
+
+
+NO_CONTEXT = "N/A"
+RATIONALE_CUE = "Solution:"
+ANSWER_CUE = "Answer:"
+BECAUSE = "BECAUSE:"
+# The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
+RATIONALE_TAIL = 64
+
+STATED_ANSWER = re.compile(r"\banswer is:?\s*\(([A-Z]{1,2})\)", re.IGNORECASE)
+LONE_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]*", re.IGNORECASE)
+BRACKETED_LETTER = re.compile(r"\(([A-Z]{1,2})\)")
+
+
+class Prompt(str):
+    """A prompt that knows where its context and its rationale stand, as character ranges.
+
+    Too long a prompt loses part of these, never its question, options or cue.
+    """
+
+    context: tuple[int, int] = (0, 0)
+    rationale: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Truncation:
+    """What a processor had to cut so far: prompts seen, prompts cut, tokens cut, prompts that stayed too long."""
+
+    prompts: int = 0
+    cut: int = 0
+    tokens: int = 0
+    too_long: int = 0
+
+
+class MMCoTProcessor(ProcessorMixin):
+    """Turns examples into prompts, prompts and pictures into tensors, and generated text into answers.
+
+    An example is a mapping with ScienceQA's columns: `question`, `choices` (list of strings), `answer` (index), and
+    optionally `hint` (the context), `caption`, `lecture`, `solution`.
+
+    Args:
+        image_processor: of the vision tower.
+        tokenizer: of the language model; it must end a text with its end-of-sequence token, as T5's does.
+        newline (`"space"` or `"official"`, defaults to `"space"`): what a line break in a lecture or solution becomes.
+            The official code wrote a literal backslash-n, which released weights were trained with.
+        lecture (`bool`, defaults to `False`): a rationale is lecture and solution (QCM-LE), not solution only (QCM-E).
+        max_length (`int`, defaults to 512): tokens of a prompt.
+        max_target_length (`int`, defaults to 512): tokens of a target.
+    """
+
+    def __init__(
+        self,
+        image_processor,
+        tokenizer,
+        newline: str = "space",
+        lecture: bool = False,
+        max_length: int = 512,
+        max_target_length: int = 512,
+        **kwargs,
+    ):
+        if newline not in ("space", "official"):
+            raise ValueError(f"newline is {newline!r}; use 'space' or 'official'.")
+        super().__init__(image_processor, tokenizer, **kwargs)
+        self.newline = newline
+        self.lecture = lecture
+        self.max_length = max_length
+        self.max_target_length = max_target_length
+        self.truncation = Truncation()
+
+    def build_prompt(self, example: Mapping[str, Any], stage: str, rationale: str | None = None) -> Prompt:
+        """The text the model reads.
+
+        Args:
+            example: the problem.
+            stage: one of `rationale`, `answer`, `direct`, `rationale_answer`, `answer_rationale`.
+            rationale: for `answer`, what stage 1 wrote; the example's own rationale where not given.
+
+        Raises:
+            ValueError: for an unknown stage.
+        """
+        self._check_stage(stage)
+        context = " ".join(filter(None, [example.get("hint"), example.get("caption")]))
+        parts = [
+            ("question", f"Question: {example['question']}"),
+            ("", "Context:"),
+            ("context", context.strip() or NO_CONTEXT),
+            ("options", "Options: " + " ".join(f"({letter(i)}) {text}" for i, text in enumerate(example["choices"]))),
+        ]
+        if stage == ANSWER:
+            text = self.gold_rationale(example) if rationale is None else self.parse_rationale(rationale)
+            parts += [("", RATIONALE_CUE), ("rationale", text)]
+        parts.append(("", ANSWER_CUE if stage in (ANSWER, DIRECT) else RATIONALE_CUE))
+        return join_parts(parts)
+
+    def build_target(self, example: Mapping[str, Any], stage: str) -> str:
+        """The text the model is to write; see [`~MMCoTProcessor.build_prompt`] for the arguments."""
+        self._check_stage(stage)
+        rationale = self.gold_rationale(example)
+        if stage == RATIONALE:
+            # The official lecture format closes with a full stop of its own, even after an empty solution.
+            stop = "" if not self.lecture else "." if example.get("solution") else " ."
+            return flatten(f"{RATIONALE_CUE} {rationale}{stop}")
+        answer = f"The answer is ({letter(example['answer'])})."
+        if stage == RATIONALE_ANSWER:
+            return flatten(f"{rationale} {answer}")
+        if stage == ANSWER_RATIONALE:
+            return flatten(f"{answer} {BECAUSE} {rationale}")
+        return answer
+
+    def gold_rationale(self, example: Mapping[str, Any]) -> str:
+        """The example's own rationale: its solution, after its lecture if the processor says so."""
+        texts = [example.get("lecture") if self.lecture else None, example.get("solution")]
+        rationale = " ".join(filter(None, texts))
+        return flatten(rationale.replace("\n", "\\n") if self.newline == "official" else rationale)
+
+    def parse_rationale(self, text: str) -> str:
+        """A generated rationale without the cue it starts with."""
+        return flatten(text).removeprefix(RATIONALE_CUE).strip()
+
+    def parse_answer(self, text: str, choices: Sequence[str]) -> int | None:
+        """Index of the option a generated text names, or `None` where it names none or several.
+
+        A letter counts first (`The answer is (B).`, `B`, or the only `(B)` in the text), then an option's own words.
+        """
+        index_of = {letter(i): i for i in range(len(choices))}
+        text = flatten(text)
+        stated = {found.upper() for found in STATED_ANSWER.findall(text)}
+        if stated:
+            return index_of.get(stated.pop()) if len(stated) == 1 else None
+        lone = LONE_LETTER.fullmatch(text)
+        if lone and lone[1].upper() in index_of:
+            return index_of[lone[1].upper()]
+        bracketed = set(BRACKETED_LETTER.findall(text)) & set(index_of)
+        if bracketed:
+            return index_of[bracketed.pop()] if len(bracketed) == 1 else None
+        return find_option(text, choices)
+
+    def __call__(
+        self,
+        images: Any = None,
+        text: str | Sequence[str] | None = None,
+        text_target: str | Sequence[str] | None = None,
+        padding: bool | str = True,
+        return_tensors: str = "pt",
+    ) -> BatchFeature:
+        """Tensors for the model.
+
+        Args:
+            images: one entry per text: a picture (path, URL or PIL image), a list of pictures, or `None`.
+            text: prompts, `(batch,)`. A [`Prompt`] that is too long loses its context and then the beginning of its
+                rationale; any other string its middle.
+            text_target: targets, `(batch,)`.
+            padding: as in tokenizers; the longest row by default.
+            return_tensors: only `"pt"`.
+
+        Returns:
+            `input_ids` and `attention_mask (batch, text)`; with pictures `pixel_values (batch, 3, height, width)`, or
+            `(batch, images, 3, height, width)` where a row has several, and `image_attention_mask (batch, images)`;
+            with targets `labels (batch, target)`, -100 where padded.
+        """
+        if return_tensors != "pt":
+            raise ValueError(f"return_tensors is {return_tensors!r}; MMCoTProcessor makes PyTorch tensors, 'pt'.")
+        batch = {}
+        if text is not None:
+            prompts = [text] if isinstance(text, str) else text
+            rows = [{"input_ids": self.encode_prompt(prompt)} for prompt in prompts]
+            padded = self.tokenizer.pad(rows, padding=padding, max_length=self.max_length, return_tensors="pt")
+            batch.update(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"])
+            if images is not None and not isinstance(images, (list, tuple)):
+                images = [images]
+            if images is not None and len(images) != len(prompts):
+                raise ValueError(
+                    f"{len(images)} entries in images for {len(prompts)} texts; give one per text, or None."
+                )
+        if images is not None:
+            batch.update(self.encode_images(images))
+        if text_target is not None:
+            batch["labels"] = self.encode_targets([text_target] if isinstance(text_target, str) else text_target)
+        return BatchFeature(batch)
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """Token ids of a prompt, at most `max_length` of them where the truncation rule allows it."""
+        encoded = self.tokenizer(prompt, return_offsets_mapping=True, return_token_type_ids=False, verbose=False)
+        ids = encoded["input_ids"]
+        self.truncation.prompts += 1
+        surplus = len(ids) - self.max_length
+        if surplus <= 0:
+            return ids
+        dropped = set(droppable(prompt, encoded["offset_mapping"])[:surplus])
+        self.truncation.cut += 1
+        self.truncation.tokens += len(dropped)
+        self.truncation.too_long += len(dropped) < surplus
+        return [token for position, token in enumerate(ids) if position not in dropped]
+
+    def encode_targets(self, targets: Sequence[str]) -> torch.LongTensor:
+        """Labels `(batch, target)`; a target that is too long keeps its end-of-sequence token."""
+        rows = self.tokenizer(
+            list(targets), truncation=True, max_length=self.max_target_length, return_token_type_ids=False
+        )["input_ids"]
+        width = max(map(len, rows))
+        return torch.tensor([row + [-100] * (width - len(row)) for row in rows])
+
+    def encode_images(self, images: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """`pixel_values` and `image_attention_mask` of one entry per question; empty where no question has any."""
+        rows = [list(entry) if isinstance(entry, (list, tuple)) else [entry] for entry in images]
+        rows = [[load_image(picture).convert("RGB") for picture in row if picture is not None] for row in rows]
+        pictures = [picture for row in rows for picture in row]
+        if not pictures:
+            return {}
+        pixels = self.image_processor(pictures, return_tensors="pt")["pixel_values"]  # (pictures, 3, height, width)
+        width = max(map(len, rows))
+        mask = torch.tensor([[position < len(row) for position in range(width)] for row in rows])
+        pixel_values = pixels.new_zeros(len(rows), width, *pixels.shape[1:])
+        pixel_values[mask] = pixels
+        return {
+            "pixel_values": pixel_values[:, 0] if width == 1 else pixel_values,
+            "image_attention_mask": mask.long(),
+        }
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """The names of what a call returns, which the model's `forward` takes."""
+        return ["input_ids", "attention_mask", "pixel_values", "image_attention_mask"]
+
+    def _check_stage(self, stage: str) -> None:
+        if stage not in STAGES:
+            raise ValueError(f"stage is {stage!r}; use one of {', '.join(STAGES)}.")
+
+
+def letter(index: int) -> str:
+    """Letter of an option: A to Z, then AA, AB and so on, as the columns of a spreadsheet."""
+    name = ""
+    while index >= 0:
+        name = chr(ord("A") + index % 26) + name
+        index = index // 26 - 1
+    return name
+
+
+def flatten(text: str) -> str:
+    """Text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+def join_parts(parts: Sequence[tuple[str, str]]) -> Prompt:
+    """Joins named parts with single spaces and remembers where context and rationale came to stand."""
+    pieces, spans, length = [], {}, 0
+    for name, text in parts:
+        text = flatten(text)
+        if text:
+            spans[name] = (length, length + len(text))
+            pieces.append(text)
+            length += len(text) + 1
+    prompt = Prompt(" ".join(pieces))
+    prompt.context = spans.get("context", (0, 0))
+    prompt.rationale = spans.get("rationale", (0, 0))
+    return prompt
+
+
+def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Token positions a prompt may lose, in the order it loses them.
+
+    A [`Prompt`]: its context from the end, then its rationale from the beginning, but for the tail. Any other string:
+    its middle, outwards.
+    """
+
+    def within(span: tuple[int, int]) -> list[int]:
+        return [i for i, (start, end) in enumerate(offsets) if span[0] <= start and start < end <= span[1]]
+
+    if isinstance(prompt, Prompt):
+        return within(prompt.context)[::-1] + within(prompt.rationale)[:-RATIONALE_TAIL]
+    positions = within((0, len(prompt)))
+    middle = len(positions) / 2
+    return sorted(positions[1:-1], key=lambda position: abs(position - middle))
+
+
+def find_option(text: str, choices: Sequence[str]) -> int | None:
+    """Index of the only option whose words stand in the text; options inside another option's words do not count."""
+    text = plain(text)
+    options = [plain(choice) for choice in choices]
+    named = {option for option in options if option and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", text)}
+    named = {option for option in named if not any(option != other and option in other for other in named)}
+    matches = [index for index, option in enumerate(options) if option in named]
+    return matches[0] if len(matches) == 1 else None
+
+
+def plain(text: str) -> str:
+    """Text for comparison: lower case, single spaces, no full stop at the end."""
+    return flatten(text).casefold().rstrip(".").strip()
+
+
+MMCoTProcessor.register_for_auto_class("AutoProcessor")
+
+__all__ = ["MMCoTProcessor"]
