@@ -184,7 +184,7 @@ def leaky(row):
     return row | {"hint": f"{row['hint']} {row['choices'][row['answer']]}"}
 
 
-def bag_of_words_accuracy(train, test, steps=200, batch=1000, rate=0.5):
+def bag_of_words_accuracy(train, test, steps=120, batch=1000, rate=0.5):
     """Accuracy of a conditional logit (Adagrad) on option, position and option x word features."""
     numbers = defaultdict(lambda: len(numbers))
     numbers["none"]
