@@ -12,27 +12,32 @@ class ModelArguments:
 
     Args:
         text_model: folder or Hub id of an encoder-decoder language model, for instance `google/flan-t5-base`.
-        vision_model: folder or Hub id of an image encoder. Without one and without `vision_config`, no pictures.
-        text_config: instead of `text_model`: its configuration, `model_type` first. A tokenizer is trained with it.
-        vision_config: instead of `vision_model`: its configuration.
-        vocab_size: tokens of the tokenizer trained for `text_config`.
-        fast_start: prepare a from-scratch language model for a short training (`training/fast_start.py`).
+        text_config: instead of `text_model`: its configuration, `model_type` first.
+        tokenizer: folder or Hub id. Without one that of `text_model`; for `text_config` one is trained on the
+            training split.
+        vocab_size: tokens of a trained tokenizer.
+        vision_model: folder or Hub id of an image encoder.
+        vision_config: instead of `vision_model`: its configuration. Without both, the model reads no pictures.
+        image_size: side in pixels of the square pictures that the tower of `vision_config` reads.
+        fast_start: prepare the language model of `text_config` for a short training (`training/fast_start.py`).
         config: further fields of `MMCoTConfig`, such as `freeze_vision`, `missing_image`, `gate_bias`.
     """
 
     text_model: str | None = None
-    vision_model: str | None = None
     text_config: dict[str, Any] | None = None
-    vision_config: dict[str, Any] | None = None
+    tokenizer: str | None = None
     vocab_size: int = 1000
+    vision_model: str | None = None
+    vision_config: dict[str, Any] | None = None
+    image_size: int = 224
     fast_start: bool = False
     config: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         if (self.text_model is None) == (self.text_config is None):
-            raise ValueError("model needs either text_model (a checkpoint) or text_config (a start from scratch).")
+            raise ValueError("give either text_model (a checkpoint) or text_config (a start from scratch).")
         if self.vision_model is not None and self.vision_config is not None:
-            raise ValueError("model has both vision_model and vision_config; keep one of them.")
+            raise ValueError("vision_model and vision_config exclude each other; keep one of them.")
 
 
 @dataclass

@@ -74,27 +74,30 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_pretrained_parts(
-        cls, text_model: str, vision_model: str | None = None, **config_overrides
+        cls, text_model: str | None = None, vision_model: str | None = None, **config_overrides
     ) -> "MMCoTForConditionalGeneration":
         """Starts from an ordinary language model and image encoder; only the fusion is new.
 
         Args:
-            text_model: folder or Hub id of an encoder-decoder, for instance `google/flan-t5-base`.
-            vision_model: folder or Hub id of an image encoder, for instance `google/vit-large-patch32-384`.
+            text_model: folder or Hub id of an encoder-decoder, for instance `google/flan-t5-base`. Without one, the
+                language model starts from scratch with the `text_config` of `config_overrides`.
+            vision_model: folder or Hub id of an image encoder, for instance `google/vit-large-patch32-384`. Without
+                one, the tower starts from scratch with the `vision_config` of `config_overrides`, if there is one.
             config_overrides: further fields of [`MMCoTConfig`].
         """
-        language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
-        vision_tower = None if vision_model is None else load_vision_tower(vision_model)
-        config = cls.config_class(
-            text_config=language_model.config,
-            vision_config=None if vision_tower is None else vision_tower.config,
-            **config_overrides,
-        )
-        model = cls(config)
-        model.language_model = language_model
-        model.vision_tower = vision_tower
-        model.generation_config = language_model.generation_config
-        model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+        if text_model is not None:
+            language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
+            config_overrides["text_config"] = language_model.config
+        if vision_model is not None:
+            vision_tower = load_vision_tower(vision_model)
+            config_overrides["vision_config"] = vision_tower.config
+        model = cls(cls.config_class(**config_overrides))
+        if text_model is not None:
+            model.language_model = language_model
+            model.generation_config = language_model.generation_config
+            model.generation_config.decoder_start_token_id = model.config.decoder_start_token_id
+        if vision_model is not None:
+            model.vision_tower = vision_tower
         model.freeze_vision_tower()
         return model.eval()
 

@@ -39,15 +39,21 @@ class MMCoTPipeline(Pipeline):
 
     def __init__(self, *args, answer_model: PreTrainedModel | None = None, **kwargs):
         super().__init__(*args, **kwargs)
-        self.answer_model = self._load_answer_model() if answer_model is None else answer_model.to(self.device)
+        self.model.eval()
+        answer_model = self._load_answer_model() if answer_model is None else answer_model
+        self.answer_model = answer_model.to(self.device).eval()
 
     def _load_answer_model(self) -> PreTrainedModel:
         """The model of stage 2, from the sub-folder that the configuration names."""
         folder = self.model.config.stages[ANSWER]
         if folder == self.model.config.stages[RATIONALE]:
             return self.model
-        model = type(self.model).from_pretrained(self.model.name_or_path, subfolder=folder, dtype=self.model.dtype)
-        return model.to(self.device).eval()
+        return type(self.model).from_pretrained(
+            self.model.name_or_path,
+            subfolder=folder,
+            revision=getattr(self.model.config, "_commit_hash", None) or "main",
+            dtype=self.model.dtype,
+        )
 
     def __call__(
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
@@ -66,7 +72,7 @@ class MMCoTPipeline(Pipeline):
             return super().__call__(example, **kwargs)
         if example:
             raise ValueError(f"Both an input and {', '.join(example)} were given; put everything into the input.")
-        if isinstance(inputs, Mapping):
+        if isinstance(inputs, (Mapping, str)):
             return super().__call__(inputs, **kwargs)
         if isinstance(inputs, (list, tuple)):
             return super().__call__(list(inputs), **kwargs) if inputs else []
@@ -77,13 +83,17 @@ class MMCoTPipeline(Pipeline):
 
     def preprocess(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
-        choices = inputs.get("choices")
-        if not inputs.get("question") or not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
-            raise ValueError("Each input needs a 'question' and 'choices', a list of options.")
+        if not isinstance(inputs, Mapping):
+            raise ValueError(f"Each input is a mapping with 'question' and 'choices', not {inputs!r}.")
+        question, choices = inputs.get("question"), inputs.get("choices")
+        if not question or not isinstance(question, str):
+            raise ValueError("Each input needs a 'question', a text.")
+        if not choices or isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+            raise ValueError("Each input needs 'choices', a list of options, each a text.")
         images = inputs.get("image")
         images = images if isinstance(images, (list, tuple)) else [images]
         example = {
-            "question": inputs["question"],
+            "question": question,
             "choices": list(choices),
             "hint": inputs.get("context") or inputs.get("hint"),
             "caption": inputs.get("caption"),

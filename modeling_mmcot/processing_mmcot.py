@@ -1,6 +1,7 @@
 """Every word the model reads or writes: prompts, targets, answers, and the tensors made from them."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +20,16 @@ BECAUSE = "BECAUSE:"
 # The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
 RATIONALE_TAIL = 64
 
-STATED_ANSWER = re.compile(r"\banswer is:?\s*\(([A-Z]{1,2})\)", re.IGNORECASE)
-LONE_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]*", re.IGNORECASE)
-BRACKETED_LETTER = re.compile(r"\(([A-Z]{1,2})\)")
+# "The answer is (b)" and "The answer is B.", not "The answer is A dog" and not "The answer is (A) or (B)".
+STATED_ANSWER = re.compile(
+    r"\banswer is:?\s*(?:\(([A-Z]{1,2})\)|(?-i:([A-Z]{1,2}))(?=[.,;:]|$))"
+    r"(?!\s*(?:,|/|&|or|and)\s*(?-i:\(?[A-Z]{1,2}\b))",
+    re.IGNORECASE,
+)
+LONE_LETTER = re.compile(r"(?:(?:answer|option|choice):? )?\(?([A-Z]{1,2})[).:]*", re.IGNORECASE)
+BRACKETED_LETTER = re.compile(r"\(([A-Z]{1,2})\)", re.IGNORECASE)
+# Around an option's words: "red" does not stand in "reddish" or "infra-red", nor "5" in "1.5", "5/6" or "-5".
+WORDS_BEGIN, WORDS_END = r"(?<![\w-])(?<!\d[.,:/])", r"(?!\w|-\w|[.,:/]\d)"
 
 
 class Prompt(str):
@@ -136,16 +144,15 @@ class MMCoTProcessor(ProcessorMixin):
         """
         index_of = {letter(i): i for i in range(len(choices))}
         text = flatten(text)
-        stated = {found.upper() for found in STATED_ANSWER.findall(text)}
-        if stated:
-            return index_of.get(stated.pop()) if len(stated) == 1 else None
+        stated = {(bracketed or bare).upper() for bracketed, bare in STATED_ANSWER.findall(text)}
+        if len(stated) > 1:
+            return None
         lone = LONE_LETTER.fullmatch(text)
-        if lone and lone[1].upper() in index_of:
-            return index_of[lone[1].upper()]
-        bracketed = set(BRACKETED_LETTER.findall(text)) & set(index_of)
-        if bracketed:
-            return index_of[bracketed.pop()] if len(bracketed) == 1 else None
-        return find_option(text, choices)
+        name = stated.pop() if stated else lone[1].upper() if lone else None
+        if name in index_of:
+            return index_of[name]
+        # No such letter: it may be a word, as in "The answer is (no)." What else the text says is not an answer.
+        return find_option(name if name and not lone else text, choices)
 
     def __call__(
         self,
@@ -173,21 +180,25 @@ class MMCoTProcessor(ProcessorMixin):
         if return_tensors != "pt":
             raise ValueError(f"return_tensors is {return_tensors!r}; MMCoTProcessor makes PyTorch tensors, 'pt'.")
         batch = {}
+        if images is not None and not isinstance(images, (list, tuple)):
+            images = [images]
+        if isinstance(text_target, str):
+            text_target = [text_target]
         if text is not None:
             prompts = [text] if isinstance(text, str) else text
             rows = [{"input_ids": self.encode_prompt(prompt)} for prompt in prompts]
-            padded = self.tokenizer.pad(rows, padding=padding, max_length=self.max_length, return_tensors="pt")
+            width = self.max_length if padding == "max_length" else None
+            padded = self.tokenizer.pad(rows, padding=padding, max_length=width, return_tensors="pt")
             batch.update(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"])
-            if images is not None and not isinstance(images, (list, tuple)):
-                images = [images]
-            if images is not None and len(images) != len(prompts):
-                raise ValueError(
-                    f"{len(images)} entries in images for {len(prompts)} texts; give one per text, or None."
-                )
+            for name, entries in (("images", images), ("text_target", text_target)):
+                if entries is not None and len(entries) != len(prompts):
+                    raise ValueError(
+                        f"{len(entries)} entries in {name} for {len(prompts)} texts; give one per text, or None."
+                    )
         if images is not None:
             batch.update(self.encode_images(images))
         if text_target is not None:
-            batch["labels"] = self.encode_targets([text_target] if isinstance(text_target, str) else text_target)
+            batch["labels"] = self.encode_targets(text_target)
         return BatchFeature(batch)
 
     def encode_prompt(self, prompt: str) -> list[int]:
@@ -276,7 +287,8 @@ def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
     """
 
     def within(span: tuple[int, int]) -> list[int]:
-        return [i for i, (start, end) in enumerate(offsets) if span[0] <= start and start < end <= span[1]]
+        # Some tokenizers count the space before a word as its first character.
+        return [i for i, (start, end) in enumerate(offsets) if span[0] - 1 <= start < end <= span[1]]
 
     if isinstance(prompt, Prompt):
         return within(prompt.context)[::-1] + within(prompt.rationale)[:-RATIONALE_TAIL]
@@ -286,18 +298,39 @@ def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def find_option(text: str, choices: Sequence[str]) -> int | None:
-    """Index of the only option whose words stand in the text; options inside another option's words do not count."""
-    text = plain(text)
-    options = [plain(choice) for choice in choices]
-    named = {option for option in options if option and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", text)}
-    named = {option for option in named if not any(option != other and option in other for other in named)}
-    matches = [index for index, option in enumerate(options) if option in named]
+    """Index of the only option a text names: by its letter in brackets, else by its words.
+
+    What stands inside the words of a longer option does not count. Case only matters between options that differ in
+    nothing else.
+    """
+    folded, options = plain(text), [plain(choice) for choice in choices]
+    spans = {
+        match.span(): option
+        for option in filter(None, set(options))
+        for match in re.finditer(WORDS_BEGIN + re.escape(option) + WORDS_END, folded)
+    }
+
+    def free(span: tuple[int, int]) -> bool:
+        return not any(start <= span[0] and span[1] <= end and span != (start, end) for start, end in spans)
+
+    letters = {match[1].upper() for match in BRACKETED_LETTER.finditer(folded) if free(match.span())}
+    matches = [index for index in range(len(choices)) if letter(index) in letters]
+    if not matches:
+        named = {option for span, option in spans.items() if free(span)}
+        matches = [index for index, option in enumerate(options) if option in named]
+        if len(named) == 1 and len(matches) > 1:
+            matches = [index for index in matches if normalise(choices[index]) in normalise(text)]
     return matches[0] if len(matches) == 1 else None
 
 
 def plain(text: str) -> str:
-    """Text for comparison: lower case, single spaces, no full stop at the end."""
-    return flatten(text).casefold().rstrip(".").strip()
+    """Text for comparison, in lower case."""
+    return normalise(text).casefold()
+
+
+def normalise(text: str) -> str:
+    """Text with single spaces, without a full stop at the end, and in the form T5's tokenizer reads it (NFKC)."""
+    return flatten(unicodedata.normalize("NFKC", text)).rstrip(".").strip()
 
 
 MMCoTProcessor.register_for_auto_class("AutoProcessor")

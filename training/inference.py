@@ -79,11 +79,19 @@ def predict(
         Rows `{id, rationale, answer_text, answer, choice_index, unparsed}` in the order of the data set.
     """
     if DIRECT in models:
-        rationales = None
-        answers = write(models[DIRECT], processor, dataset, DIRECT, **options)
-    else:
-        rationales = write(models[RATIONALE], processor, dataset, RATIONALE, **options)
-        answers = write(models[ANSWER], processor, dataset, ANSWER, rationales, **options)
+        return prediction_rows(dataset, processor, write(models[DIRECT], processor, dataset, DIRECT, **options))
+    rationales = write(models[RATIONALE], processor, dataset, RATIONALE, **options)
+    answers = write(models[ANSWER], processor, dataset, ANSWER, rationales, **options)
+    return prediction_rows(dataset, processor, answers, rationales)
+
+
+def prediction_rows(
+    dataset: datasets.Dataset,
+    processor: MMCoTProcessor,
+    answers: Sequence[str],
+    rationales: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+    """Generated texts as predictions, see [`predict`]."""
     rows = []
     for position, row in enumerate(dataset.select_columns(["id", "choices"])):
         index = processor.parse_answer(answers[position], row["choices"])

@@ -1,0 +1,98 @@
+"""The folder of a run: a Hub repository at its root, and under `run/` what training needs to go on."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers.trainer_utils import get_last_checkpoint
+
+from mmcot.configuration import Recipe, RecipeError
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+
+
+STAGE_FOLDERS = {RATIONALE: ".", ANSWER: "answer"}
+# Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.
+COPIES_OF_WEIGHTS = 8
+
+
+class RunFolder:
+    """Paths and progress of a run. A phase that is finished stays finished, whatever happens to the process.
+
+    Args:
+        recipe: the run. A folder that holds another recipe's run is refused.
+    """
+
+    def __init__(self, recipe: Recipe):
+        self.root = Path(recipe.output_dir)
+        self.state = self.root / "run"
+        self.progress_file = self.state / "progress.json"
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"Cannot make the run folder {self.root}: {error.strerror}."
+            raise RecipeError(f"{reason} Choose another output_dir.") from error
+        self._claim(recipe)
+
+    def _claim(self, recipe: Recipe) -> None:
+        path = self.root / "recipe.yaml"
+        text = yaml.safe_dump(recipe.settings, sort_keys=False, allow_unicode=True)
+        if path.exists() and yaml.safe_load(path.read_text(encoding="utf-8")) != yaml.safe_load(text):
+            raise RecipeError(
+                f"{self.root} holds a run of another recipe: its {path.name} differs. "
+                "Choose another output_dir, or remove the folder."
+            )
+        path.write_text(text, encoding="utf-8")
+
+    def stage(self, stage: str) -> Path:
+        """Where a stage's model lives."""
+        return self.root / STAGE_FOLDERS[stage]
+
+    def finished(self, phase: str) -> bool:
+        """Whether a phase was completed, in this process or an earlier one."""
+        return phase in self._finished()
+
+    def finish(self, phase: str) -> None:
+        """Notes that a phase is complete; the note appears at once or not at all."""
+        temporary = self.progress_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps([*self._finished(), phase]), encoding="utf-8")
+        os.replace(temporary, self.progress_file)
+
+    def _finished(self) -> list[str]:
+        return json.loads(self.progress_file.read_text(encoding="utf-8")) if self.progress_file.exists() else []
+
+    def last_checkpoint(self, checkpoints: str) -> str | None:
+        """The newest complete checkpoint in a folder of the Trainer."""
+        for broken in Path(checkpoints).glob("checkpoint-*"):
+            if not (broken / "trainer_state.json").exists():
+                shutil.rmtree(broken)
+        return get_last_checkpoint(checkpoints) if os.path.isdir(checkpoints) else None
+
+    def require_space(self, weight_bytes: int) -> None:
+        """Refuses to start what the disk cannot hold."""
+        needed, free = COPIES_OF_WEIGHTS * weight_bytes, shutil.disk_usage(self.root).free
+        if free < needed:
+            raise RecipeError(
+                f"The disk of {self.root} has {free / 1e6:.0f} MB free and training needs {needed / 1e6:.0f} MB. "
+                "Free some, or choose another output_dir."
+            )
+
+    def write_rows(self, name: str, rows: Sequence[dict]) -> None:
+        """Writes rows as JSON lines under the root."""
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (self.root / name).write_text(text, encoding="utf-8")
+
+    def read_rows(self, name: str) -> list[dict]:
+        """Rows written before."""
+        return [json.loads(line) for line in (self.root / name).read_text(encoding="utf-8").splitlines()]
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Writes a JSON file under the root."""
+        (self.root / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def read_json(self, name: str) -> Any:
+        """What such a file holds."""
+        return json.loads((self.root / name).read_text(encoding="utf-8"))
