@@ -72,7 +72,7 @@ class MMCoTConfig(PreTrainedConfig):
     image_feature_length: int | None = None
     freeze_vision: bool = True
     missing_image: str = "skip"
-    gate_bias: float = 0.0
+    gate_bias: float | int = 0.0
     stages: dict[str, str] | None = None
     is_encoder_decoder: bool = True
     pad_token_id: int | None = None
@@ -97,6 +97,8 @@ class MMCoTConfig(PreTrainedConfig):
         if self.decoder_start_token_id is None:
             start = getattr(self.text_config, "decoder_start_token_id", None)
             self.decoder_start_token_id = self.pad_token_id if start is None else start
+        # Here, too: `@strict` turns the ValueError of a validator into an error of its own.
+        self.validate_architecture()
 
     def validate_architecture(self):
         """Part of `@strict` validation: what no single field can tell."""

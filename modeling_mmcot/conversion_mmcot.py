@@ -13,7 +13,9 @@ from .modeling_mmcot import MMCoTForConditionalGeneration
 
 
 # The second release keeps the fusion under `encoder.`, the first one at the root; `patch_num` names nothing we need.
-FUSION_KEY = re.compile(r"^(?:encoder\.)?(image_dense|mha_layer|gate_dense)\.(.+)$")
+FUSION_KEY = re.compile(
+    r"^(?:encoder\.)?(image_dense|gate_dense|mha_layer\.out_proj|mha_layer\.in_proj)[._](weight|bias)$"
+)
 FUSION_NAMES = {"image_dense": "image_projection", "gate_dense": "gate", "mha_layer.out_proj": "output"}
 
 
@@ -24,13 +26,11 @@ def convert_state_dict(official: dict[str, torch.Tensor]) -> dict[str, torch.Ten
         match = FUSION_KEY.match(name)
         if match is None:
             converted[f"language_model.{name}"] = tensor
-        elif match[2].startswith("in_proj_"):
-            kind = match[2].removeprefix("in_proj_")
+        elif match[1] == "mha_layer.in_proj":
             for layer, part in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
-                converted[f"fusion.{layer}.{kind}"] = part.clone()
+                converted[f"fusion.{layer}.{match[2]}"] = part.clone()
         else:
-            layer, kind = f"{match[1]}.{match[2]}".rsplit(".", 1)
-            converted[f"fusion.{FUSION_NAMES[layer]}.{kind}"] = tensor
+            converted[f"fusion.{FUSION_NAMES[match[1]]}.{match[2]}"] = tensor
     return converted
 
 
@@ -59,8 +59,10 @@ def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTFo
         ),
         state_dict=state_dict,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,
     )
-    wrong = {kind: sorted(report[kind]) for kind in ("missing_keys", "unexpected_keys") if report[kind]}
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    wrong = {kind: sorted(report[kind]) for kind in kinds if report[kind]}
     if wrong:
         raise ValueError(f"The checkpoint does not fit its configuration: {wrong}")
     return model

@@ -122,9 +122,10 @@ class MMCoTEncoder(nn.Module):
         if pixel_values is not None:
             image_features, image_attention_mask = self.encode_images(pixel_values, image_attention_mask)
         if image_features is None:
-            if self.config.missing_image == "skip":
-                return text_states, None, None
+            # A patch that is not there: the fusion runs all the same, so that its parameters have (zero) gradients,
+            # which distributed training waits for.
             image_features = text_states.new_zeros(len(text_states), 1, self.config.image_feature_size)
+            image_attention_mask = image_features.new_zeros(len(text_states), 1)
         image_features = image_features.to(text_states.dtype)
         image_attention_mask = self.check_image_inputs(image_features, image_attention_mask, len(text_states))
         if self.config.missing_image == "zeros":
@@ -155,7 +156,7 @@ class MMCoTEncoder(nn.Module):
         if states.ndim == 4:  # a feature map (batch * images, f, height, width)
             states = states.flatten(2).transpose(1, 2)
         features = states.reshape(batch, images * states.shape[1], states.shape[2])
-        if image_attention_mask is not None and image_attention_mask.shape[1] == images:
+        if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
             image_attention_mask = image_attention_mask.repeat_interleave(states.shape[1], dim=1)
         return features, image_attention_mask
 

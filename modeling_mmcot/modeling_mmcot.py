@@ -44,7 +44,8 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         # layer, so that the start does not depend on the width.
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.constant_(module.bias, self.config.gate_bias if isinstance(module, MMCoTGate) else 0.0)
+            if module.bias is not None:  # a resized output head has none
+                nn.init.constant_(module.bias, self.config.gate_bias if isinstance(module, MMCoTGate) else 0.0)
 
 
 class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
@@ -93,7 +94,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             config_overrides["vision_config"] = vision_tower.config
         model = cls(cls.config_class(**config_overrides))
         if text_model is not None:
-            model.language_model = language_model
+            model.to(language_model.dtype).language_model = language_model
             model.generation_config = language_model.generation_config
             model.generation_config.decoder_start_token_id = model.config.decoder_start_token_id
         if vision_model is not None:
@@ -111,7 +112,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         super().train(mode)
         # A frozen tower never drops out or updates its statistics. `vision_tower` is absent while `__init__` runs.
         if getattr(self, "vision_tower", None) is not None and self.config.freeze_vision:
-            self.vision_tower.eval()
+            # Its gradients are taken here, too: `from_pretrained` makes new parameters and ends with `eval()`.
+            self.vision_tower.eval().requires_grad_(False)
         return self
 
     def get_input_embeddings(self):
@@ -168,17 +170,13 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         Args:
             input_ids: prompt, `(batch, text)`; or `inputs_embeds (batch, text, d_model)`.
             attention_mask: `(batch, text)`, 1 where there is text. Derived from pad ids where not given.
-            pixel_values: pictures, `(batch, 3, height, width)`, or several per question
-                `(batch, images, 3, height, width)`.
-            image_features: patches encoded elsewhere, `(batch, patches, image_feature_size)`. Give these or
-                `pixel_values` or, for a question without picture, neither.
-            image_attention_mask: `(batch, patches)`, or `(batch, images)` beside `pixel_values`; 1 where there is
-                a picture. A row of zeros is a question without picture.
+            pixel_values: pictures, `(batch, 3, height, width)` or `(batch, images, 3, height, width)`.
+            image_features: instead, patches encoded elsewhere, `(batch, patches, image_feature_size)`.
+            image_attention_mask: `(batch, patches)`, or `(batch, images)` beside `pixel_values`; 1 where there is a
+                picture. A row of zeros is a question without picture, as are all rows where neither is given.
             labels: target, `(batch, target)`, -100 where nothing is to be learned.
-            output_attentions: also return `image_attentions` and `gate` (and the language model's attentions where
-                it was loaded with `attn_implementation="eager"`).
-            num_items_in_batch: number of target tokens over all accumulated batches; the loss is the sum of token
-                losses divided by it. Without it, their mean.
+            output_attentions: also return `image_attentions` and `gate`.
+            num_items_in_batch: target tokens in all accumulated batches, which the loss is divided by.
 
         Raises:
             ValueError: for image inputs that do not fit; the message says what to pass.

@@ -48,12 +48,7 @@ class MMCoTPipeline(Pipeline):
         folder = self.model.config.stages[ANSWER]
         if folder == self.model.config.stages[RATIONALE]:
             return self.model
-        return type(self.model).from_pretrained(
-            self.model.name_or_path,
-            subfolder=folder,
-            revision=getattr(self.model.config, "_commit_hash", None) or "main",
-            dtype=self.model.dtype,
-        )
+        return type(self.model).from_pretrained(self.model.name_or_path, subfolder=folder, dtype=self.model.dtype)
 
     def __call__(
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
@@ -88,7 +83,8 @@ class MMCoTPipeline(Pipeline):
         question, choices = inputs.get("question"), inputs.get("choices")
         if not question or not isinstance(question, str):
             raise ValueError("Each input needs a 'question', a text.")
-        if not choices or isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+        is_list = isinstance(choices, Sequence) and not isinstance(choices, str)
+        if not is_list or not choices or not all(isinstance(choice, str) for choice in choices):
             raise ValueError("Each input needs 'choices', a list of options, each a text.")
         images = inputs.get("image")
         images = images if isinstance(images, (list, tuple)) else [images]
@@ -123,6 +119,10 @@ class MMCoTPipeline(Pipeline):
             for example, rationale in zip(examples, rationales, strict=True)
         ]
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
+        lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
+        if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
+            # `generate` alone would stop after 20 tokens, in the middle of a rationale.
+            generate_kwargs = {"max_new_tokens": self.processor.max_target_length, **generate_kwargs}
         ids = model.generate(**inputs.to(model.device, model.dtype), **generate_kwargs)
         return self.processor.batch_decode(ids, skip_special_tokens=True)
 
@@ -141,8 +141,12 @@ class MMCoTPipeline(Pipeline):
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves a whole repository: both stages, the processor and the code."""
+        stages = self.model.config.stages
+        if self.answer_model is not self.model and stages[ANSWER] == stages[RATIONALE]:
+            # Two models that were put together by hand: the second must not overwrite the first.
+            self.model.config.stages = {**stages, ANSWER: ANSWER}
         self.model.save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory)
-        folder = self.model.config.stages[ANSWER]
         if self.answer_model is not self.model:
+            folder = self.model.config.stages[ANSWER]
             self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)
