@@ -1,0 +1,112 @@
+"""Tiny models, tokenizer and processor, made in memory from fixed seeds, and the folder of reference data."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import T5Config, ViTConfig, ViTImageProcessorPil
+
+import mmcot
+from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot.training.tokenizer import train_tokenizer
+
+
+# pytest sets up the root folder, being a package, by importing its `__init__.py` under the clone's name or, where that
+# is no identifier, its own. It must find the package there, or a second copy of every class would come of it.
+for name in (Path(__file__).resolve().parents[1].name, "__init__"):
+    sys.modules.setdefault(name, mmcot)
+
+VOCABULARY = 128
+SENTENCES = (
+    "Question: Which animal is in the picture? Context: N/A Options: (A) a red cat (B) a blue dog Solution:",
+    "Question: What colour has the ball? Context: Look at the ball. Options: (A) green (B) red (C) blue Answer:",
+    "Solution: The picture shows a cat. The cat is red. So the animal in the picture is a cat.",
+    "Solution: The ball in the picture is green. So its colour is green.",
+    "The answer is (A).",
+    "The answer is (B).",
+    "The answer is (C).",
+)
+
+
+@pytest.fixture(scope="session")
+def shared_dir():
+    """The folder `shared` beside the repository, with golden and real data; not part of the repository."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the folder ../shared beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_config():
+    """Function of `MMCoTConfig` fields: a T5 of two layers with a ViT of 4 + 1 patches, unless told otherwise."""
+
+    def make(**fields):
+        sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "num_layers": 2}
+        text = T5Config(vocab_size=VOCABULARY, decoder_start_token_id=0, **sizes)
+        vision = ViTConfig(
+            hidden_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=48,
+            image_size=16,
+            patch_size=8,
+        )
+        return MMCoTConfig(**{"text_config": text, "vision_config": vision, **fields})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_model(make_config):
+    """Function of `MMCoTConfig` fields and a seed: a model in evaluation mode."""
+
+    def make(seed=0, **fields):
+        torch.manual_seed(seed)
+        return MMCoTForConditionalGeneration(make_config(**fields)).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def loosen():
+    """Function that scales a T5's fresh weights: what it writes then varies from token to token and by picture."""
+
+    def scale(model):
+        with torch.no_grad():
+            for name, parameter in model.language_model.named_parameters():
+                if parameter.ndim == 2:
+                    parameter.mul_(0.3 if name == "shared.weight" else 5)
+        return model
+
+    return scale
+
+
+@pytest.fixture
+def without_dropout(make_config, make_model):
+    """Function that makes the tiny model without dropout, so that training steps can be compared."""
+    text = make_config().text_config.to_dict() | {"dropout_rate": 0.0}
+    return lambda: make_model(text_config=text)
+
+
+@pytest.fixture
+def tiny_config(make_config):
+    return make_config()
+
+
+@pytest.fixture
+def tiny_model(make_model):
+    """A model with a ViT tower for pictures of 16 x 16."""
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer():
+    """Byte-pair encoding of a handful of sentences, with ids below the tiny models' vocabulary."""
+    return train_tokenizer(SENTENCES, vocab_size=VOCABULARY)
+
+
+@pytest.fixture
+def tiny_processor(tiny_tokenizer):
+    return MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
