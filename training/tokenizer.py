@@ -10,6 +10,8 @@ PAD, EOS, UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2, as in T5
 # An option's letter "(A)" is one token and punctuation stands alone, so that "red." and "red" share theirs: a model
 # that has to find the option its rationale ended with then finds equal tokens.
 WORDS = Regex(r"▁?\([A-Z]{1,2}\)|▁?\w+|▁?[^\w\s▁]|▁")
+# Every character of plain English is a token, whether `texts` have it or not: people will ask in their own words.
+ALPHABET = [chr(code) for code in range(ord("!"), ord("~") + 1)]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 1000) -> PreTrainedTokenizerFast:
@@ -24,7 +26,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 1000) -> PreTrainedT
         [pre_tokenizers.Metaspace(prepend_scheme="always"), pre_tokenizers.Split(WORDS, behavior="isolated")]
     )
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=[PAD, EOS, UNKNOWN], show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[PAD, EOS, UNKNOWN],
+        initial_alphabet=ALPHABET,
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {EOS}", special_tokens=[(EOS, tokenizer.token_to_id(EOS))]
