@@ -57,11 +57,14 @@ class StageArguments(Seq2SeqTrainingArguments):
     Args:
         start_from: `base` (the model section) or `rationale` (the trained weights of stage 1).
         gate_bias: where the gate's bias starts in this stage; without it as in `model.config`.
+        position_lr_factor: the relative position tables of T5 learn so many times faster. They hold logits, which have
+            to travel much farther than weights; 10 lets a from-scratch model find neighbouring words early.
         generation_max_length: most tokens a text of this stage may have.
     """
 
     start_from: str = "base"
     gate_bias: float | None = None
+    position_lr_factor: float = 1.0
     generation_max_length: int | None = 128
     remove_unused_columns: bool = False  # the collator reads the raw columns
     train_sampling_strategy: str = "group_by_length"

@@ -102,13 +102,25 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
     seed = settings.setdefault("seed", 0)
     check_types("", {key: settings[key] for key in PLAIN_KEYS}, PLAIN_KEYS)
     sections = {name: build_section(name, kind, settings.get(name) or {}) for name, kind in SECTIONS.items()}
-    shared = settings.get("training") or {}
+    shared, *own_sections = (stage_section(settings, name) for name in STAGE_SECTIONS)
     stages = {}
-    for name in ("rationale", "answer"):
-        own = {**shared, **(settings.get(name) or {})}
-        own = {"seed": seed, **own, "output_dir": str(Path(settings["output_dir"], "run", "checkpoints", name))}
+    for name, own in zip(STAGE_SECTIONS[1:], own_sections, strict=True):
+        own = {
+            "seed": seed,
+            **shared,
+            **own,
+            "output_dir": str(Path(settings["output_dir"], "run", "checkpoints", name)),
+        }
         stages[name] = build_section(name, StageArguments, own)
     return Recipe(**{key: settings[key] for key in PLAIN_KEYS}, **sections, **stages, settings=settings)
+
+
+def stage_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the recipe says under `training` or one of the stages."""
+    section = settings.get(name) or {}
+    if not isinstance(section, dict):
+        raise RecipeError(f"{name} must be a section of 'key: value' lines.")
+    return section
 
 
 def build_section(name: str, kind: type, values: dict[str, Any]) -> Any:

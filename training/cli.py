@@ -41,15 +41,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=mmcot.__version__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    verb = add_verb(
-        verbs, "quickstart", quickstart, "train a model on drawn pictures, in minutes"
-    )
+    verb = add_verb(verbs, "quickstart", quickstart, "train a model on drawn pictures, in minutes")
     verb.add_argument("--output", default="runs/quickstart", help="run folder (default: %(default)s)")
     verb.add_argument("--seed", type=int, default=0, help="of data, weights and training (default: %(default)s)")
 
-    verb = add_verb(
-        verbs, "train", train, "train both stages of a recipe; --key value overrides it"
-    )
+    verb = add_verb(verbs, "train", train, "train both stages of a recipe; --key value overrides it")
     verb.add_argument("recipe", help="YAML file")
 
     verb = add_verb(verbs, "ask", ask, "answer one question about a picture")
@@ -90,6 +86,8 @@ def ask(options: argparse.Namespace) -> None:
 
     if len(options.choices) < 2:
         raise ValueError("--choices needs at least two options.")
+    if options.model.startswith((".", "/", "~")) and not Path(options.model).expanduser().is_dir():
+        raise ValueError(f"There is no folder {options.model}; give a trained folder or a Hub id.")
     pipe = pipeline("multimodal-cot", model=options.model, trust_remote_code=True)
     answer = pipe(
         question=options.question, choices=options.choices, image=options.image or None, context=options.context
@@ -99,3 +97,7 @@ def ask(options: argparse.Namespace) -> None:
         print(f"Answer: ({answer['answer']}) {answer['choice']}")
     else:
         print(f"Answer: none of the options could be read from {answer['answer_text']!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """The Trainer: transformers' own, which also writes freely while it evaluates."""
 
 import datasets
+import torch
 from transformers import Seq2SeqTrainer
 
 from mmcot.configuration import StageArguments
@@ -9,6 +10,9 @@ from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.collator import GENERATED_RATIONALE, MMCoTCollator
 from mmcot.training.inference import write
 from mmcot.training.metrics import accuracy, rouge_l
+
+
+POSITION_TABLE = "relative_attention_bias.weight"
 
 
 class MMCoTTrainer(Seq2SeqTrainer):
@@ -42,6 +46,18 @@ class MMCoTTrainer(Seq2SeqTrainer):
             **kwargs,
         )
         self.stage = stage
+
+    def create_optimizer(self, model=None) -> torch.optim.Optimizer:
+        is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
+        factor = self.args.position_lr_factor
+        if is_new and factor != 1:
+            faster = {id(table) for name, table in self.model.named_parameters() if name.endswith(POSITION_TABLE)}
+            for group in list(optimizer.param_groups):
+                tables = [parameter for parameter in group["params"] if id(parameter) in faster]
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in faster]
+                if tables:
+                    optimizer.add_param_group({**group, "params": tables, "lr": factor * group["lr"]})
+        return optimizer
 
     def evaluation_loop(self, dataloader, *args, metric_key_prefix: str = "eval", **kwargs):
         output = super().evaluation_loop(dataloader, *args, metric_key_prefix=metric_key_prefix, **kwargs)

@@ -1,0 +1,192 @@
+"""The quickstart: both stages from scratch on drawn pictures, and what the pictures and the rationales are worth.
+
+mmcot quickstart
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from mmcot.configuration import Recipe, load_recipe
+from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
+from mmcot.training.ablations import blank_pictures, shuffled_pictures
+from mmcot.training.evaluation import evaluate
+from mmcot.training.example_figure import draw_example
+from mmcot.training.inference import predict
+from mmcot.training.metrics import chance
+from mmcot.training.parts import build_model
+from mmcot.training.run_folder import RunFolder
+from mmcot.training.two_stage import fit, load_run_splits, run_two_stage
+
+
+RECIPE = Path(__file__).parents[1] / "configuration" / "sketchqa.yaml"
+TWO_STAGE, BLANK, SHUFFLED = "two stages", "two stages, blank pictures", "two stages, shuffled pictures"
+ONE_STAGE, CHANCE = "one stage, question to answer", "chance"
+# Loaded as a stranger would load it from the Hub: another process, the folder's own code.
+ASK = """
+import json, sys
+from transformers import pipeline
+answer = pipeline("multimodal-cot", model=sys.argv[1], trust_remote_code=True)(json.loads(sys.argv[2]))
+print(json.dumps(answer))
+"""
+
+
+class Steps:
+    """Says each step before it is done, and how long it took."""
+
+    def __init__(self):
+        self.start = time.perf_counter()
+
+    def __call__(self, text: str) -> None:
+        print(f"[{time.perf_counter() - self.start:4.0f} s] {text}", flush=True)
+
+
+def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
+    """Trains, compares, saves, reloads and asks.
+
+    Args:
+        output: run folder.
+        seed: of data, weights and training.
+
+    Returns:
+        What `results.json` holds: accuracy by system, for all problems, those with a picture, and each family.
+    """
+    say = Steps()
+    recipe = quickstart_recipe(output, seed)
+    say(f"Two stages: question and picture -> rationale -> answer. Trained from scratch into {output}.")
+    run_two_stage(recipe, say)
+    folder, splits = RunFolder(recipe), load_run_splits(recipe)
+    processor = MMCoTProcessor.from_pretrained(output)
+    results = compare(recipe, folder, processor, splits, say)
+    folder.write_json("results.json", results)
+    table = results_table(results)
+    (output / "results.md").write_text(table, encoding="utf-8")
+    say("Loading the folder in another process, with its own code, and asking one question.")
+    ask_in_fresh_process(output, splits["test"])
+    say("Done.")
+    print(f"\n{table}\nModel, card, scores, curves.png and example.png are in {output}. Ask it something:\n")
+    print(ask_command(output, splits["test"]))
+    return results
+
+
+def quickstart_recipe(output: Path, seed: int) -> Recipe:
+    """The SketchQA recipe of the package, with another seed for everything."""
+    settings = ["--output_dir", str(output), "--seed", str(seed)]
+    dataset = load_recipe(RECIPE).dataset
+    return load_recipe(RECIPE, [*settings, "--dataset", f"{dataset},seed={seed}"])
+
+
+def compare(
+    recipe: Recipe, folder: RunFolder, processor: MMCoTProcessor, splits: datasets.DatasetDict, say: Steps
+) -> dict[str, Any]:
+    """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
+    test = splits["test"]
+    models = {
+        stage: MMCoTForConditionalGeneration.from_pretrained(folder.stage(stage)) for stage in (RATIONALE, ANSWER)
+    }
+    results = {TWO_STAGE: accuracies(folder.read_rows("predictions.jsonl"), test)}
+    for name, dataset in ((BLANK, blank_pictures(test)), (SHUFFLED, shuffled_pictures(test, recipe.seed))):
+        say(f"The same {len(test)} problems: {name}.")
+        results[name] = accuracies(predict(models, processor, dataset, batch_size=recipe.evaluation.batch_size), test)
+    baseline = train_one_stage(recipe, processor, splits, say)
+    predictions = predict({DIRECT: baseline}, processor, test, batch_size=recipe.evaluation.batch_size)
+    results[ONE_STAGE] = accuracies(predictions, test)
+    results[CHANCE] = chances(test)
+    return results
+
+
+def train_one_stage(
+    recipe: Recipe, processor: MMCoTProcessor, splits: datasets.DatasetDict, say: Steps
+) -> MMCoTForConditionalGeneration:
+    """The baseline: the same model, data and number of steps, straight from question and picture to the answer."""
+    steps = recipe.rationale.max_steps + recipe.answer.max_steps
+    arguments = replace(
+        recipe.rationale,
+        max_steps=steps,
+        generation_max_length=recipe.answer.generation_max_length,
+        eval_strategy="no",
+        save_strategy="no",
+    )
+    say(f"Training the one-stage baseline for as many steps, {steps}.")
+    model = build_model(recipe, DIRECT, arguments, processor.tokenizer, "")
+    fit(model, DIRECT, arguments, processor, splits)
+    return model
+
+
+def accuracies(predictions: list[dict], test: datasets.Dataset) -> dict[str, Any]:
+    """Percentages: all problems, those with a picture, each family; and how many answers could not be read."""
+    scores = evaluate(predictions, test, by=["family"])
+    accuracy = scores["accuracy"]
+    families = {family: entry["value"] for family, entry in accuracy["family"].items()}
+    return {
+        "all": accuracy["average"]["value"],
+        "with a picture": accuracy["IMG"]["value"],
+        "unparsed": scores["unparsed"],
+        "families": families,
+    }
+
+
+def chances(test: datasets.Dataset) -> dict[str, Any]:
+    """The same percentages for guessing."""
+    rows = test.remove_columns("image")
+    pictured = [box is not None for box in rows["box"]]
+    choices, families = rows["choices"][:], rows["family"][:]
+
+    def among(members: list[bool]) -> float:
+        return chance([options for options, member in zip(choices, members, strict=True) if member])
+
+    return {
+        "all": chance(choices),
+        "with a picture": among(pictured),
+        "unparsed": 0,
+        "families": {name: among([family == name for family in families]) for name in sorted(set(families))},
+    }
+
+
+def results_table(results: Mapping[str, Any]) -> str:
+    """The results as Markdown: systems down and problems across, then families down and systems across."""
+    lines = ["| system | all problems | with a picture |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {row['all']:.1f} % | {row['with a picture']:.1f} % |" for name, row in results.items()]
+    lines += ["", "| family | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
+    for family in results[CHANCE]["families"]:
+        cells = " | ".join(f"{row['families'][family]:.0f} %" for row in results.values())
+        lines.append(f"| {family} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def first_pictured(test: datasets.Dataset) -> dict[str, Any]:
+    """The first test problem with a picture."""
+    return next(row for row in test if row["image"] is not None)
+
+
+def save_example(output: Path, test: datasets.Dataset) -> tuple[dict[str, Any], Path]:
+    """A test problem, with its picture as a file in the run folder."""
+    row = first_pictured(test)
+    path = output / "example_picture.png"
+    row["image"].save(path)
+    return row, path
+
+
+def ask_in_fresh_process(output: Path, test: datasets.Dataset) -> None:
+    """Asks the saved folder one question in a process of its own, and draws what it said."""
+    row, path = save_example(output, test)
+    question = {"image": str(path), "question": row["question"], "choices": row["choices"], "context": row["hint"]}
+    command = [sys.executable, "-c", ASK, str(output), json.dumps(question)]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+    draw_example(row, json.loads(answer), output / "example.png")
+
+
+def ask_command(output: Path, test: datasets.Dataset) -> str:
+    """A command that works as printed."""
+    row, path = save_example(output, test)
+    asked = ["--question", row["question"], "--context", row["hint"], "--choices", *row["choices"]]
+    return f"mmcot ask --model {shlex.quote(str(output))} --image {shlex.quote(str(path))} \\\n  {shlex.join(asked)}"
