@@ -14,11 +14,19 @@ from .arguments import EvaluationArguments, ModelArguments, ProcessorArguments, 
 
 
 class RecipeLoader(yaml.SafeLoader):
-    """YAML in which `1e-3` is a number, as everywhere else."""
+    """YAML in which, as in YAML 1.2, `1e-3` is a number and `no` a word (`eval_strategy: no`)."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
+RecipeLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
 RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"),
+    list("-+0123456789."),
 )
 
 

@@ -186,7 +186,7 @@ class MMCoTProcessor(ProcessorMixin):
             text_target = [text_target]
         if text is not None:
             prompts = [text] if isinstance(text, str) else text
-            rows = [{"input_ids": self.encode_prompt(prompt)} for prompt in prompts]
+            rows = [{"input_ids": ids} for ids in self.encode_prompts(prompts)]
             width = self.max_length if padding == "max_length" else None
             padded = self.tokenizer.pad(rows, padding=padding, max_length=width, return_tensors="pt")
             batch.update(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"])
@@ -201,15 +201,22 @@ class MMCoTProcessor(ProcessorMixin):
             batch["labels"] = self.encode_targets(text_target)
         return BatchFeature(batch)
 
-    def encode_prompt(self, prompt: str) -> list[int]:
-        """Token ids of a prompt, at most `max_length` of them where the truncation rule allows it."""
-        encoded = self.tokenizer(prompt, return_offsets_mapping=True, return_token_type_ids=False, verbose=False)
-        ids = encoded["input_ids"]
+    def encode_prompts(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Token ids of prompts, at most `max_length` of each where the truncation rule allows it."""
+        encoded = self.tokenizer(
+            list(prompts), return_offsets_mapping=True, return_token_type_ids=False, verbose=False
+        )
+        return [
+            self._cut(prompt, ids, offsets)
+            for prompt, ids, offsets in zip(prompts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        ]
+
+    def _cut(self, prompt: str, ids: list[int], offsets: list[tuple[int, int]]) -> list[int]:
         self.truncation.prompts += 1
         surplus = len(ids) - self.max_length
         if surplus <= 0:
             return ids
-        dropped = set(droppable(prompt, encoded["offset_mapping"])[:surplus])
+        dropped = set(droppable(prompt, offsets)[:surplus])
         self.truncation.cut += 1
         self.truncation.tokens += len(dropped)
         self.truncation.too_long += len(dropped) < surplus

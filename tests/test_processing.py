@@ -146,9 +146,9 @@ class TestTruncation:
     def test_context_goes_first_and_from_its_end(self, tokenizer, make_processor):
         processor = make_processor(tokenizer)
         prompt = processor.build_prompt(LONG, "answer", RATIONALE)
-        full = len(processor.encode_prompt(prompt))
+        full = len(processor.encode_prompts([prompt])[0])
         processor.max_length = full - 10
-        text = tokenizer.decode(processor.encode_prompt(prompt), skip_special_tokens=True)
+        text = tokenizer.decode(processor.encode_prompts([prompt])[0], skip_special_tokens=True)
         start = prompt.index(LONG["hint"])
         kept = text[: text.index(" Options:")]
         assert prompt.startswith(kept)
@@ -159,8 +159,8 @@ class TestTruncation:
         processor = make_processor(tokenizer)
         problem = LONG | {"hint": "Look."}
         prompt = processor.build_prompt(problem, "answer", RATIONALE)
-        processor.max_length = len(processor.encode_prompt(prompt)) - 20
-        text = tokenizer.decode(processor.encode_prompt(prompt), skip_special_tokens=True)
+        processor.max_length = len(processor.encode_prompts([prompt])[0]) - 20
+        text = tokenizer.decode(processor.encode_prompts([prompt])[0], skip_special_tokens=True)
         head, _, rest = text.partition(" Solution: ")
         assert head == "Question: Which animal is in the picture? Context: Options: (A) a red cat (B) a blue dog"
         assert len(rest) < len(RATIONALE)
@@ -169,7 +169,7 @@ class TestTruncation:
     def test_what_may_not_go_stays_and_is_counted(self, tokenizer, make_processor):
         processor = make_processor(tokenizer, max_length=8)
         prompt = processor.build_prompt(LONG, "answer", RATIONALE)
-        ids = processor.encode_prompt(prompt)
+        ids = processor.encode_prompts([prompt])[0]
         text = tokenizer.decode(ids, skip_special_tokens=True)
         assert text.startswith("Question: Which animal is in the picture? Context: Options: (A) a red cat (B)")
         tail = tokenizer.decode(tokenizer(RATIONALE)["input_ids"][-1 - RATIONALE_TAIL : -1])
@@ -181,14 +181,15 @@ class TestTruncation:
     def test_short_rationale_stays_whole(self, tokenizer, make_processor):
         processor = make_processor(tokenizer, max_length=8)
         text = tokenizer.decode(
-            processor.encode_prompt(processor.build_prompt(LONG, "answer", "It is red.")), skip_special_tokens=True
+            processor.encode_prompts([processor.build_prompt(LONG, "answer", "It is red.")])[0],
+            skip_special_tokens=True,
         )
         assert text.endswith("Solution: It is red. Answer:")
 
     def test_other_text_loses_its_middle(self, tokenizer, make_processor):
         processor = make_processor(tokenizer, max_length=20)
         text = " ".join(["red"] * 30 + ["cat"] * 30)
-        ids = processor.encode_prompt(text)
+        ids = processor.encode_prompts([text])[0]
         whole = tokenizer(text)["input_ids"]
         assert len(ids) == 20
         middle = next(cut for cut in range(20) if ids[:cut] + whole[len(whole) - 20 + cut :] == ids)
@@ -217,7 +218,7 @@ class TestTruncation:
         prompt = processor.build_prompt(LONG | {"hint": hint}, stage, rationale)
         whole = tokenizer(prompt)["input_ids"]
         bare = tokenizer(processor.build_prompt(LONG | {"hint": ""}, stage, ""))["input_ids"]
-        ids = processor.encode_prompt(prompt)
+        ids = processor.encode_prompts([prompt])[0]
         assert len(ids) <= max(max_length, len(bare) + RATIONALE_TAIL + 1)
         assert (ids == whole) == (len(whole) <= max_length or processor.truncation.tokens == 0)
         assert len(ids) >= min(len(whole), max_length)

@@ -7,6 +7,7 @@ import yaml
 
 import mmcot
 from mmcot.configuration import RecipeError, load_recipe
+from mmcot.configuration.recipe import RecipeLoader
 
 
 PACKAGED = sorted((Path(mmcot.__file__).parent / "configuration").glob("*.yaml"))
@@ -54,6 +55,25 @@ def test_scientific_notation_is_a_number(tmp_path, recipe_file):
     path = recipe_file()
     path.write_text(path.read_text().replace("learning_rate: 0.1", "learning_rate: 2e-5"))
     assert load_recipe(path).rationale.learning_rate == 2e-5
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("2.5", 2.5),
+        (".5", 0.5),
+        ("-1.5E2", -150.0),
+        ("7", 7),
+        ("no", "no"),
+        ("true", True),
+        ("1.2.3", "1.2.3"),
+    ],
+)
+def test_plain_words_and_numbers(text, value):
+    read = yaml.load(text, RecipeLoader)
+    assert read == value
+    assert type(read) is type(value)
 
 
 @pytest.mark.parametrize(

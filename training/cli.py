@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import mmcot
@@ -77,7 +78,7 @@ def train(options: argparse.Namespace) -> None:
     from mmcot.configuration import load_recipe
     from mmcot.training.two_stage import run_two_stage
 
-    run_two_stage(load_recipe(options.recipe, options.overrides))
+    run_two_stage(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
 
 
 def ask(options: argparse.Namespace) -> None:

@@ -28,6 +28,7 @@ def plot_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path
         right = axes.twinx()
         for name, label in SCORES.items():
             draw_points(right, history, name, label, "C2")
+        right.set_ylim(bottom=0)
         right.set_ylabel(next((label for name, label in SCORES.items() if name in str(history)), ""))
         lines = [*axes.get_lines(), *right.get_lines()]
         axes.legend(lines, [line.get_label() for line in lines], fontsize=7, loc="center right")

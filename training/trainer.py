@@ -82,4 +82,4 @@ def free_score(model, processor: MMCoTProcessor, dataset: datasets.Dataset, stag
 def add_lengths(dataset: datasets.Dataset, processor: MMCoTProcessor, stage: str) -> datasets.Dataset:
     """The data set with the number of tokens of each prompt, which length buckets are made from."""
     prompts = [processor.build_prompt(row, stage) for row in dataset.remove_columns("image")]
-    return dataset.add_column("length", [len(processor.encode_prompt(prompt)) for prompt in prompts])
+    return dataset.add_column("length", [len(ids) for ids in processor.encode_prompts(prompts)])
