@@ -3,7 +3,6 @@
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,8 @@ def test_table_has_a_row_for_each_system_and_family():
 def test_printed_command_survives_the_shell(tmp_path):
     test = load_splits("sketchqa:train=1,validation=1,test=4,families=moon,text_only=0")["test"]
     words = shlex.split(ask_command(tmp_path, test))
-    assert words[:2] == ["mmcot", "ask"]
+    assert Path(shutil.which(words[0])).name == "mmcot"
+    assert words[1] == "ask"
     assert words[words.index("--question") + 1] == test[0]["question"]
     assert words[words.index("--choices") + 1 :] == test[0]["choices"]
     assert Image.open(words[words.index("--image") + 1]).size == (64, 64)
@@ -60,7 +60,6 @@ def test_whole_quickstart_meets_its_bars(tmp_path):
     assert size < 10_000_000
     assert {"example.png", "curves.png", "results.md", "README.md"} <= {path.name for path in folder.iterdir()}
     command = shlex.split(ask_command(folder, load_splits("sketchqa:train=1,validation=1,test=20")["test"]))
-    program = shutil.which("mmcot", path=str(Path(sys.executable).parent))
-    printed = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Rationale: " in printed
     assert "Answer: (" in printed

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import transformers
+
 import mmcot
 
 
@@ -23,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if overrides and options.verb is not train:
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     options.overrides = overrides
+    transformers.utils.logging.disable_progress_bar()  # of loading and saving, which take no time here
     try:
         options.verb(options)
     except (ValueError, OSError, ImportError) as error:
@@ -60,7 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_verb(verbs, name: str, run, summary: str) -> argparse.ArgumentParser:
     """A verb with its help and an example that works as printed."""
-    verb = verbs.add_parser(name, help=summary, description=summary, epilog=f"example: {EXAMPLES[name]}")
+    verb = verbs.add_parser(
+        name, help=summary, description=summary, epilog=f"example: {EXAMPLES[name]}", allow_abbrev=False
+    )
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.set_defaults(verb=run)
     return verb

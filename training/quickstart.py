@@ -4,7 +4,9 @@ mmcot quickstart
 """
 
 import json
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -66,8 +68,10 @@ def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
     run_two_stage(recipe, say)
     folder, splits = RunFolder(recipe), load_run_splits(recipe)
     processor = MMCoTProcessor.from_pretrained(output)
-    results = compare(recipe, folder, processor, splits, say)
-    folder.write_json("results.json", results)
+    if not folder.finished("comparison"):
+        folder.write_json("results.json", compare(recipe, folder, processor, splits, say))
+        folder.finish("comparison")
+    results = folder.read_json("results.json")
     table = results_table(results)
     (output / "results.md").write_text(table, encoding="utf-8")
     say("Loading the folder in another process, with its own code, and asking one question.")
@@ -186,7 +190,10 @@ def ask_in_fresh_process(output: Path, test: datasets.Dataset) -> None:
 
 
 def ask_command(output: Path, test: datasets.Dataset) -> str:
-    """A command that works as printed."""
+    """A command that works as printed, in this environment and folder."""
     row, path = save_example(output, test)
+    program = "mmcot" if shutil.which("mmcot") else os.path.relpath(Path(sys.executable).with_name("mmcot"))
     asked = ["--question", row["question"], "--context", row["hint"], "--choices", *row["choices"]]
-    return f"mmcot ask --model {shlex.quote(str(output))} --image {shlex.quote(str(path))} \\\n  {shlex.join(asked)}"
+    return (
+        f"{program} ask --model {shlex.quote(str(output))} --image {shlex.quote(str(path))} \\\n  {shlex.join(asked)}"
+    )
