@@ -199,11 +199,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         decoded = self.language_model(
-            encoder_outputs=BaseModelOutput(
-                last_hidden_state=encoder_outputs.last_hidden_state,
-                hidden_states=encoder_outputs.hidden_states,
-                attentions=encoder_outputs.attentions,
-            ),
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoder_outputs.last_hidden_state),
             attention_mask=attention_mask,
             decoder_input_ids=decoder_input_ids,
             decoder_attention_mask=decoder_attention_mask,

@@ -36,10 +36,11 @@ def test_failure_is_one_line_and_exit_code_1(words, message, capsys):
     assert error.count("\n") == 1
 
 
-def test_unknown_word_is_a_usage_error():
-    done = mmcot("ask", "--model", "m", "--question", "q", "--choices", "a", "b", "--imagee", "x")
-    assert done.returncode == 2
-    assert "--imagee" in done.stderr
+def test_unknown_word_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["ask", "--model", "m", "--question", "q", "--choices", "a", "b", "--imagee", "x"])
+    assert stopped.value.code == 2
+    assert "--imagee" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback():

@@ -196,10 +196,11 @@ class TestTruncation:
         assert abs(middle - 10) <= 2
 
     def test_counts_add_up_over_prompts(self, tiny_tokenizer, make_processor):
-        processor = make_processor(tiny_tokenizer, max_length=60)
+        processor = make_processor(tiny_tokenizer)
         short = processor.build_prompt(LONG | {"hint": ""}, "direct")
         long = processor.build_prompt(LONG, "direct")
-        surplus = len(tiny_tokenizer(long)["input_ids"]) - 60
+        processor.max_length = len(tiny_tokenizer(short)["input_ids"]) + 5
+        surplus = len(tiny_tokenizer(long)["input_ids"]) - processor.max_length
         processor(text=[short, long, long])
         counts = processor.truncation
         assert (counts.prompts, counts.cut, counts.tokens, counts.too_long) == (3, 2, 2 * surplus, 0)

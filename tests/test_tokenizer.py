@@ -88,7 +88,7 @@ def test_character_never_seen_is_unknown(tokenizer):
     assert 2 in tokenizer("日")["input_ids"]
 
 
-@pytest.mark.parametrize("vocab_size", [64, 200])
+@pytest.mark.parametrize("vocab_size", [128, 200])
 def test_vocabulary_stays_within_its_size(vocab_size, test_texts):
     tokenizer = train_tokenizer(test_texts, vocab_size=vocab_size)
     assert len(tokenizer) == vocab_size

@@ -228,22 +228,20 @@ def draw_thermometer(canvas: Canvas, levels: tuple[float, float]) -> Box:
 
 
 ANIMALS = {
-    "mammal": ("Mammals have fur and drink milk.", "cat dog horse cow rabbit fox bear mouse"),
-    "bird": ("Birds have feathers and a beak.", "owl robin duck eagle hen swan parrot crow"),
-    "fish": ("Fish have gills and fins.", "salmon tuna trout carp shark cod herring pike"),
-    "insect": ("Insects have six legs.", "ant bee fly moth beetle wasp cricket termite"),
-    "reptile": ("Reptiles have dry scales.", "snake lizard turtle crocodile gecko tortoise iguana viper"),
-    "amphibian": ("Amphibians live in water and on land.", "frog toad newt salamander treefrog bullfrog"),
+    "mammal": ("Mammals have fur and drink milk.", "cat dog horse cow rabbit"),
+    "bird": ("Birds have feathers and a beak.", "owl duck eagle hen swan"),
+    "fish": ("Fish have gills and fins.", "salmon tuna trout shark cod"),
+    "insect": ("Insects have six legs.", "ant bee fly moth beetle"),
 }
 
 
 def compose_animals(rng: Random) -> Problem:
-    asked, *others = rng.sample(tuple(ANIMALS), rng.randint(2, 4))
+    asked, *others = rng.sample(tuple(ANIMALS), rng.randint(3, 4))
     fact, names = ANIMALS[asked]
     right = rng.choice(names.split())
     wrong = [rng.choice(ANIMALS[kind][1].split()) for kind in others]
     choices = rng.sample([right, *wrong], len(wrong) + 1)
-    article = "an" if asked[0] in "ai" else "a"
+    article = "an" if asked[0] == "i" else "a"
     return Problem(
         question=rng.choice(("Which is {}?", "Which animal is {}?", "Find {}.")).format(f"{article} {asked}"),
         hint=hint(rng, ("saw animals", "read about animals", "drew animals")),
