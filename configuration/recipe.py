@@ -75,9 +75,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = Path(path)
     if not path.is_file():
-        raise RecipeError(
-            f"There is no recipe {path}. Write one, or start from one of the package's: mmcot train --list."
-        )
+        raise RecipeError(f"There is no recipe {path}; give the path of a YAML file.")
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
     except yaml.YAMLError as error:
@@ -109,8 +107,8 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
             raise RecipeError(f"The recipe needs {key}.")
     seed = settings.setdefault("seed", 0)
     check_types("", {key: settings[key] for key in PLAIN_KEYS}, PLAIN_KEYS)
-    sections = {name: build_section(name, kind, settings.get(name) or {}) for name, kind in SECTIONS.items()}
-    shared, *own_sections = (stage_section(settings, name) for name in STAGE_SECTIONS)
+    sections = {name: build_section(name, kind, read_section(settings, name)) for name, kind in SECTIONS.items()}
+    shared, *own_sections = (read_section(settings, name) for name in STAGE_SECTIONS)
     stages = {}
     for name, own in zip(STAGE_SECTIONS[1:], own_sections, strict=True):
         own = {
@@ -123,8 +121,8 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
     return Recipe(**{key: settings[key] for key in PLAIN_KEYS}, **sections, **stages, settings=settings)
 
 
-def stage_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
-    """What the recipe says under `training` or one of the stages."""
+def read_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the recipe says under one heading; nothing where the heading is absent or empty."""
     section = settings.get(name) or {}
     if not isinstance(section, dict):
         raise RecipeError(f"{name} must be a section of 'key: value' lines.")
@@ -133,8 +131,6 @@ def stage_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
 
 def build_section(name: str, kind: type, values: dict[str, Any]) -> Any:
     """One dataclass, with errors in the recipe's terms."""
-    if not isinstance(values, dict):
-        raise RecipeError(f"{name} must be a section of 'key: value' lines.")
     known = {entry.name: entry for entry in fields(kind) if entry.init}
     check_keys(name, values, known)
     hints = get_type_hints(kind)

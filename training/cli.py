@@ -14,7 +14,8 @@ import mmcot
 EXAMPLES = {
     "quickstart": "mmcot quickstart",
     "train": "mmcot train configuration/sketchqa.yaml --output_dir runs/mine --rationale.max_steps 500",
-    "ask": "mmcot ask --model runs/quickstart --image picture.png --question 'Is it sunny?' --choices yes no",
+    "ask": "mmcot ask --model runs/quickstart --image runs/quickstart/example_picture.png "
+    "--question 'What is in the jar?' --choices gas solid",
 }
 
 
