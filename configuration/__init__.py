@@ -2,11 +2,12 @@
 
 from mmcot.modeling_mmcot import MMCoTConfig
 
-from .arguments import EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
+from .arguments import DataArguments, EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
 from .recipe import Recipe, RecipeError, load_recipe
 
 
 __all__ = [
+    "DataArguments",
     "EvaluationArguments",
     "MMCoTConfig",
     "ModelArguments",

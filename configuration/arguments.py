@@ -41,6 +41,33 @@ class ModelArguments:
 
 
 @dataclass
+class DataArguments:
+    """How a data set that was made elsewhere becomes examples with ScienceQA's columns.
+
+    Args:
+        columns: renames, theirs to ours: `{explanation: solution}`.
+        images: folder that the data set's picture paths start from; for A-OKVQA the COCO folder. Without it the folder
+            of the file that names them.
+        captions: JSON file of captions by problem id, which join the context.
+        rationales: of a data set with several per problem, `first` or `all`, each then being an example of its own.
+            Without it all for the training split and the first elsewhere.
+        on_error: what a bad row does: `raise` stops, `skip` leaves it out, counts it and lists it.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    images: str | None = None
+    captions: str | None = None
+    rationales: str | None = None
+    on_error: str = "raise"
+
+    def __post_init__(self):
+        if self.on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error is {self.on_error!r}; use 'raise' or 'skip'.")
+        if self.rationales not in (None, "first", "all"):
+            raise ValueError(f"rationales is {self.rationales!r}; use 'first' or 'all'.")
+
+
+@dataclass
 class ProcessorArguments:
     """The settings of `MMCoTProcessor`, which owns the words."""
 

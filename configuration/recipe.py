@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .arguments import EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
+from .arguments import DataArguments, EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
 
 
 class RecipeLoader(yaml.SafeLoader):
@@ -42,7 +42,7 @@ class Recipe:
         output_dir: run folder, which becomes a Hub repository.
         dataset: data set spec, for instance `sketchqa:train=20000`.
         seed: of data, weights and training.
-        model, processor, evaluation: see their dataclasses.
+        data, model, processor, evaluation: see their dataclasses.
         rationale, answer: training of the two stages; both start from the section `training`.
         settings: the resolved recipe as plain data.
     """
@@ -50,6 +50,7 @@ class Recipe:
     output_dir: str
     dataset: str
     seed: int
+    data: DataArguments
     model: ModelArguments
     processor: ProcessorArguments
     rationale: StageArguments
@@ -59,7 +60,12 @@ class Recipe:
 
 
 PLAIN_KEYS = {"output_dir": str, "dataset": str, "seed": int}
-SECTIONS = {"model": ModelArguments, "processor": ProcessorArguments, "evaluation": EvaluationArguments}
+SECTIONS = {
+    "data": DataArguments,
+    "model": ModelArguments,
+    "processor": ProcessorArguments,
+    "evaluation": EvaluationArguments,
+}
 STAGE_SECTIONS = ("training", "rationale", "answer")
 
 
