@@ -1,0 +1,26 @@
+"""Captions of pictures, by problem id."""
+
+import json
+from pathlib import Path
+
+
+def read_captions(path: Path) -> dict[str, str]:
+    """Reads a JSON file `{"captions": {id: text}}`, as the official code has it, or `{id: text}`; several are joined.
+
+    Raises:
+        ValueError: for any other content.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); write captions as {{id: text}}.") from None
+    if isinstance(content, dict) and isinstance(content.get("captions"), dict):
+        content = content["captions"]
+    if not isinstance(content, dict) or not all(is_caption(caption) for caption in content.values()):
+        raise ValueError(f"{path} holds no captions; write them as {{id: text}} or {{id: [text, ...]}}.")
+    return {name: text if isinstance(text, str) else " ".join(text) for name, text in content.items()}
+
+
+def is_caption(value: object) -> bool:
+    """Whether this is a text or a list of texts."""
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) for text in value))

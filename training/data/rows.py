@@ -1,0 +1,107 @@
+"""Rows as their source has them, and what is wrong with them."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class RowError(ValueError):
+    """A row that cannot be used.
+
+    Args:
+        source: its file or data set.
+        row: line of a text file, id of a problem, or else the position from 0.
+        field: the column at fault, or `None` for the row as a whole.
+        reason: what is wrong and what to do.
+        picture: the file that would have to change.
+    """
+
+    def __init__(self, source: str, row: int | str, field: str | None, reason: str, picture: str | None = None):
+        place = f"{source}, row {row}"
+        super().__init__(f"{place}: {field} {reason}" if field else f"{place} {reason}")
+        self.entry = {"source": source, "row": row, "field": field, "reason": reason}
+        self.picture = picture
+
+
+@dataclass
+class RawRow:
+    """A row before any check.
+
+    Args:
+        source, row: as in [`RowError`].
+        position: from 0 in its source; the id of a row that has none.
+        values: what the row says, by column.
+        split: which split it belongs to, by any of its names; `None` where the row itself says so.
+        folder: where relative picture paths start.
+    """
+
+    source: str
+    row: int | str
+    position: int
+    values: dict[str, Any]
+    split: str | None
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The row's own id or else its position."""
+        return self.text("id") or str(self.position)
+
+    def text(self, name: str) -> str:
+        """A column as text; a missing one is empty.
+
+        Raises:
+            RowError: for a list and the like.
+        """
+        value = self.values.get(name)
+        if is_missing(value):
+            return ""
+        if not is_scalar(value):
+            raise self.error(name, f"is a {type(value).__name__}; write a text.")
+        return str(value)
+
+    def error(self, field: str, reason: str, picture: str | None = None) -> RowError:
+        """What is wrong with this row."""
+        return RowError(self.source, self.row, field, reason, picture)
+
+
+def leave(row: RawRow) -> None:
+    """For a source whose columns are ours already."""
+
+
+@dataclass
+class Source:
+    """Where rows come from.
+
+    Args:
+        name: absolute path or Hub id.
+        stamps: plain data that changes when the rows do.
+        rows: reads them all, with a [`RowError`] in the place of what cannot be read.
+        adapt: makes a row's columns ours, in place.
+    """
+
+    name: str
+    stamps: list[Any]
+    rows: Callable[[], Iterator[RawRow | RowError]]
+    adapt: Callable[[RawRow], None] = leave
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a cell can be said as one text."""
+    return not isinstance(value, (list, tuple, dict, bytes))
+
+
+def file_stamp(path: str | Path) -> list[Any]:
+    """What changes when a file does: size in bytes and time in nanoseconds; `None` for both where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return [str(path), None, None]
+    return [str(path), status.st_size, status.st_mtime_ns]
