@@ -2,13 +2,21 @@
 
 from mmcot.modeling_mmcot import MMCoTConfig
 
-from .arguments import DataArguments, EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
+from .arguments import (
+    DataArguments,
+    EvaluationArguments,
+    LoraArguments,
+    ModelArguments,
+    ProcessorArguments,
+    StageArguments,
+)
 from .recipe import Recipe, RecipeError, load_recipe
 
 
 __all__ = [
     "DataArguments",
     "EvaluationArguments",
+    "LoraArguments",
     "MMCoTConfig",
     "ModelArguments",
     "ProcessorArguments",

@@ -20,6 +20,9 @@ class ModelArguments:
         vision_config: instead of `vision_model`: its configuration. Without both, the model reads no pictures.
         image_size: side in pixels of the square pictures that the tower of `vision_config` reads.
         fast_start: prepare the language model of `text_config` for a short training (`training/fast_start.py`).
+        cache_features: compute the features of a frozen image encoder once per picture, and keep them on the disk.
+        quantization: arguments of `transformers.BitsAndBytesConfig`, such as `{load_in_4bit: true}`, for `text_model`;
+            for training with `lora` on a GPU (needs `bitsandbytes`).
         config: further fields of `MMCoTConfig`, such as `freeze_vision`, `missing_image`, `gate_bias`.
     """
 
@@ -31,6 +34,8 @@ class ModelArguments:
     vision_config: dict[str, Any] | None = None
     image_size: int = 224
     fast_start: bool = False
+    cache_features: bool = True
+    quantization: dict[str, Any] | None = None
     config: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -68,6 +73,26 @@ class DataArguments:
 
 
 @dataclass
+class LoraArguments:
+    """Low-rank adapters (Hu et al., 2021) instead of all weights of the language model. The fusion, which is new, is
+    trained in full and saved with each adapter.
+
+    Args:
+        r: rank of the adapters.
+        lora_alpha: their scale; the update counts `lora_alpha / r`.
+        lora_dropout: share of an adapter's inputs dropped in training.
+        target_modules: regular expression that the full name of a linear layer must match.
+        merge: add each trained adapter to the base, so that the run ends with whole models.
+    """
+
+    r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.0
+    target_modules: str = r"language_model\..*\.(q|v|q_proj|v_proj)"
+    merge: bool = False
+
+
+@dataclass
 class ProcessorArguments:
     """The settings of `MMCoTProcessor`, which owns the words."""
 
@@ -79,7 +104,7 @@ class ProcessorArguments:
 
 @dataclass
 class StageArguments(Seq2SeqTrainingArguments):
-    """Training of one stage: every field of `Seq2SeqTrainingArguments`, with defaults that fit this model.
+    """Training of one model: every field of `Seq2SeqTrainingArguments`, with defaults that fit this model.
 
     Args:
         start_from: `base` (the model section) or `rationale` (the trained weights of stage 1).
@@ -95,7 +120,7 @@ class StageArguments(Seq2SeqTrainingArguments):
     generation_max_length: int | None = 128
     remove_unused_columns: bool = False  # the collator reads the raw columns
     train_sampling_strategy: str = "group_by_length"
-    length_column_name: str = "length"
+    length_column_name: str = "prompt_length"
     save_strategy: str = "steps"
     save_total_limit: int | None = 1
     logging_steps: float = 50

@@ -10,7 +10,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .arguments import DataArguments, EvaluationArguments, ModelArguments, ProcessorArguments, StageArguments
+from .arguments import (
+    DataArguments,
+    EvaluationArguments,
+    LoraArguments,
+    ModelArguments,
+    ProcessorArguments,
+    StageArguments,
+)
 
 
 class RecipeLoader(yaml.SafeLoader):
@@ -36,37 +43,69 @@ class RecipeError(ValueError):
 
 @dataclass
 class Recipe:
-    """A whole two-stage run.
+    """A whole run.
 
     Args:
         output_dir: run folder, which becomes a Hub repository.
         dataset: data set spec, for instance `sketchqa:train=20000`.
         seed: of data, weights and training.
+        stages: what to train: `both` stages, each a model of its own; the `rationale` or the `answer` model alone, in
+            one folder one after the other; or `joint`, one model for both stages.
+        formats: instead of stages a one-stage baseline: `answer` (QCM-A), `rationale_answer` (QCM-RA) or
+            `answer_rationale` (QCM-AR).
+        answer_rationales: what the answer model reads while it is trained: `gold` rationales, or `generated` ones,
+            written for each problem by a model that did not train on it.
+        folds: for `generated`, the number of further rationale models, each trained on all but one of so many parts
+            of the training split. They cost `folds - 1` times the training of the rationale model, or with `max_steps`
+            `folds` times.
+        lora: adapters instead of full training; see `LoraArguments`.
         data, model, processor, evaluation: see their dataclasses.
-        rationale, answer: training of the two stages; both start from the section `training`.
+        training: of each model by its name, `rationale`, `answer`, `joint`, `one_stage`; all start from the section
+            `training`.
         settings: the resolved recipe as plain data.
     """
 
     output_dir: str
     dataset: str
     seed: int
+    stages: str
+    formats: str | None
+    answer_rationales: str
+    folds: int
     data: DataArguments
     model: ModelArguments
     processor: ProcessorArguments
-    rationale: StageArguments
-    answer: StageArguments
     evaluation: EvaluationArguments
+    lora: LoraArguments | None
+    training: dict[str, StageArguments]
     settings: dict[str, Any]
 
 
-PLAIN_KEYS = {"output_dir": str, "dataset": str, "seed": int}
+PLAIN_KEYS = {
+    "output_dir": str,
+    "dataset": str,
+    "seed": int,
+    "stages": str,
+    "formats": str | None,
+    "answer_rationales": str,
+    "folds": int,
+}
+DEFAULTS = {"seed": 0, "stages": "both", "formats": None, "answer_rationales": "gold", "folds": 2}
+CHOICES = {
+    "stages": ("both", "rationale", "answer", "joint"),
+    "formats": (None, "answer", "rationale_answer", "answer_rationale"),
+    "answer_rationales": ("gold", "generated"),
+}
 SECTIONS = {
     "data": DataArguments,
     "model": ModelArguments,
     "processor": ProcessorArguments,
     "evaluation": EvaluationArguments,
 }
-STAGE_SECTIONS = ("training", "rationale", "answer")
+LORA = "lora"
+SHARED_SECTION = "training"
+ONE_STAGE = "one_stage"
+MODEL_SECTIONS = ("rationale", "answer", "joint", ONE_STAGE)
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -107,24 +146,39 @@ def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def build_recipe(settings: dict[str, Any]) -> Recipe:
     """Checks plain settings and makes the dataclasses of them."""
-    check_keys("", settings, [*PLAIN_KEYS, *SECTIONS, *STAGE_SECTIONS])
+    check_keys("", settings, [*PLAIN_KEYS, *SECTIONS, LORA, SHARED_SECTION, *MODEL_SECTIONS])
     for key in ("output_dir", "dataset", "model"):
         if settings.get(key) is None:
             raise RecipeError(f"The recipe needs {key}.")
-    seed = settings.setdefault("seed", 0)
-    check_types("", {key: settings[key] for key in PLAIN_KEYS}, PLAIN_KEYS)
+    plain = DEFAULTS | {key: settings[key] for key in PLAIN_KEYS if key in settings}
+    settings["seed"] = plain["seed"]
+    check_types("", plain, PLAIN_KEYS)
+    check_choices(plain)
     sections = {name: build_section(name, kind, read_section(settings, name)) for name, kind in SECTIONS.items()}
-    shared, *own_sections = (read_section(settings, name) for name in STAGE_SECTIONS)
-    stages = {}
-    for name, own in zip(STAGE_SECTIONS[1:], own_sections, strict=True):
-        own = {
-            "seed": seed,
-            **shared,
-            **own,
-            "output_dir": str(Path(settings["output_dir"], "run", "checkpoints", name)),
-        }
-        stages[name] = build_section(name, StageArguments, own)
-    return Recipe(**{key: settings[key] for key in PLAIN_KEYS}, **sections, **stages, settings=settings)
+    lora = build_section(LORA, LoraArguments, read_section(settings, LORA)) if settings.get(LORA) is not None else None
+    if sections["model"].quantization and (lora is None or lora.merge):
+        raise RecipeError("model.quantization is for training with lora, without lora.merge; add the section lora.")
+    training = {name: build_training(name, settings, plain["seed"]) for name in MODEL_SECTIONS}
+    return Recipe(**plain, **sections, lora=lora, training=training, settings=settings)
+
+
+def build_training(name: str, settings: dict[str, Any], seed: int) -> StageArguments:
+    """The training of one model: its own section over the shared one."""
+    folder = Path(settings["output_dir"], "run", "checkpoints", name)
+    sections = {**read_section(settings, SHARED_SECTION), **read_section(settings, name)}
+    return build_section(name, StageArguments, {"seed": seed, **sections, "output_dir": str(folder)})
+
+
+def check_choices(plain: dict[str, Any]) -> None:
+    """Refuses words that name no way of training, and ways that exclude each other."""
+    for key, allowed in CHOICES.items():
+        if plain[key] not in allowed:
+            names = ", ".join(filter(None, allowed))
+            raise RecipeError(f"{key} is {plain[key]!r}; use one of {names}.")
+    if plain["formats"] and plain["stages"] != "both":
+        raise RecipeError("formats trains a one-stage model and has no stages; leave one of the two out.")
+    if plain["answer_rationales"] == "generated" and plain["folds"] < 2:
+        raise RecipeError(f"folds is {plain['folds']}; generated rationales need at least 2.")
 
 
 def read_section(settings: dict[str, Any], name: str) -> dict[str, Any]:

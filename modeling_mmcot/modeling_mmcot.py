@@ -228,7 +228,11 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
 def load_vision_tower(name: str) -> PreTrainedModel:
     """The image half of a checkpoint: CLIP and SigLIP folders hold a text half as well."""
     config = AutoConfig.from_pretrained(name)
-    return AutoModel.from_pretrained(name, config=getattr(config, "vision_config", config))
+    with torch.random.fork_rng():
+        # What a checkpoint lacks is drawn: some towers have a pooler, which is not used. The same draw each time makes
+        # it the same tower each time, whose features can be kept.
+        torch.manual_seed(0)
+        return AutoModel.from_pretrained(name, config=getattr(config, "vision_config", config))
 
 
 def token_loss(

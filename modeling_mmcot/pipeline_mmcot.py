@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import Pipeline, PreTrainedModel
-from transformers.image_utils import load_image
 
 from .configuration_mmcot import ANSWER, RATIONALE
+from .images_mmcot import to_rgb
 from .processing_mmcot import letter
+from .stages_mmcot import StageModels
+from .writing_mmcot import write_batch
 
 
 EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")
@@ -16,6 +18,8 @@ EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")
 
 class MMCoTPipeline(Pipeline):
     """Answers multiple-choice questions about pictures in two stages: rationale, then answer.
+
+    A repository of a one-stage model works the same way, in one step.
 
     ```python
     pipe = pipeline("multimodal-cot", model="org/name", trust_remote_code=True)
@@ -26,9 +30,11 @@ class MMCoTPipeline(Pipeline):
     An input is a mapping with `question`, `choices`, and optionally `image` (path, URL or PIL image, or a list of
     them), `context` (or `hint`) and `caption`. Each gives a dictionary:
 
-    - `rationale`: what stage 1 wrote;
+    - `rationale`: what stage 1 wrote, `None` from a model that only answers;
     - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position;
     - `answer_text`: what stage 2 wrote;
+    - `scores`: how probable the model finds each option, given that it is one of them; `None` from a model that writes
+      rationale and answer as one text;
     - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
     """
 
@@ -39,16 +45,19 @@ class MMCoTPipeline(Pipeline):
 
     def __init__(self, *args, answer_model: PreTrainedModel | None = None, **kwargs):
         super().__init__(*args, **kwargs)
-        self.model.eval()
-        answer_model = self._load_answer_model() if answer_model is None else answer_model
-        self.answer_model = answer_model.to(self.device).eval()
+        self.stages = StageModels(self.model, {} if answer_model is None else {ANSWER: answer_model})
+        for stage in self.stages:
+            self.stages[stage].to(self.device).eval()
 
-    def _load_answer_model(self) -> PreTrainedModel:
-        """The model of stage 2, from the sub-folder that the configuration names."""
-        folder = self.model.config.stages[ANSWER]
-        if folder == self.model.config.stages[RATIONALE]:
-            return self.model
-        return type(self.model).from_pretrained(self.model.name_or_path, subfolder=folder, dtype=self.model.dtype)
+    @property
+    def answer_model(self) -> PreTrainedModel:
+        """The model that answers; the same as `model` where one does both."""
+        return self.stages[self.answer_stage]
+
+    @property
+    def answer_stage(self) -> str:
+        """The stage whose text holds the answer: the second of two, or the only one."""
+        return ANSWER if ANSWER in self.stages else next(iter(self.stages))
 
     def __call__(
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
@@ -93,54 +102,64 @@ class MMCoTPipeline(Pipeline):
             "choices": list(choices),
             "hint": inputs.get("context") or inputs.get("hint"),
             "caption": inputs.get("caption"),
-            "image": [load_image(image) for image in images if image is not None],
+            "image": [to_rgb(image) for image in images if image is not None],
         }
         return {"example": example}
 
     def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
-        rationales = self._write(self.model, examples, RATIONALE, [None] * len(examples), generate_kwargs)
-        answers = self._write(self.answer_model, examples, ANSWER, rationales, generate_kwargs)
-        outputs = {"example": examples, "rationale": rationales, "answer_text": answers}
+        rationales = [None] * len(examples)
+        if ANSWER in self.stages:
+            rationales, _ = self._write(examples, RATIONALE, rationales, generate_kwargs)
+        texts, scores = self._write(examples, self.answer_stage, rationales, generate_kwargs)
+        outputs = {"example": examples, "rationale": rationales, "text": texts, "scores": scores}
         return outputs if batched else {name: values[0] for name, values in outputs.items()}
 
     def _write(
         self,
-        model: PreTrainedModel,
         examples: list[dict[str, Any]],
         stage: str,
         rationales: Sequence[str | None],
         generate_kwargs: dict[str, Any],
-    ) -> list[str]:
-        """What a stage's model writes for each example."""
+    ) -> tuple[list[str], list[list[float] | None]]:
+        """What a stage's model writes for each example, and how probable it finds each option."""
         prompts = [
             self.processor.build_prompt(example, stage, rationale)
             for example, rationale in zip(examples, rationales, strict=True)
         ]
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
-        lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
-        if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
-            # `generate` alone would stop after 20 tokens, in the middle of a rationale.
-            generate_kwargs = {"max_new_tokens": self.processor.max_target_length, **generate_kwargs}
-        ids = model.generate(**inputs.to(model.device, model.dtype), **generate_kwargs)
-        return self.processor.batch_decode(ids, skip_special_tokens=True)
+        choices = [example["choices"] for example in examples]
+        return write_batch(self.stages[stage], self.processor, inputs, stage, choices, generate_kwargs)
 
     def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
         """The dictionary a user gets."""
         choices = model_outputs["example"]["choices"]
-        index = self.processor.parse_answer(model_outputs["answer_text"], choices)
+        rationale, answer = self.processor.split_output(model_outputs["text"], self.answer_stage)
+        if model_outputs["rationale"] is not None:
+            rationale = self.processor.parse_rationale(model_outputs["rationale"])
+        index = self.processor.parse_answer(answer, choices)
         return {
-            "rationale": self.processor.parse_rationale(model_outputs["rationale"]),
+            "rationale": rationale,
             "answer": None if index is None else letter(index),
             "choice": None if index is None else choices[index],
             "choice_index": index,
-            "answer_text": model_outputs["answer_text"],
+            "answer_text": answer,
+            "scores": model_outputs["scores"],
             "parsed": index is not None,
         }
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Saves a whole repository: both stages, the processor and the code."""
+        """Saves a whole repository: both stages, the processor and the code.
+
+        Raises:
+            ValueError: for a base with adapters, of which the library saves only the adapter in use.
+        """
+        if self.stages.has_adapters:
+            raise ValueError(
+                f"The stages are adapters on one base. Copy the folder {self.model.name_or_path}, or train with "
+                "lora.merge: true to have whole models."
+            )
         stages = self.model.config.stages
         if self.answer_model is not self.model and stages[ANSWER] == stages[RATIONALE]:
             # Two models that were put together by hand: the second must not overwrite the first.

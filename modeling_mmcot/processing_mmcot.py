@@ -8,15 +8,16 @@ from typing import Any
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
-from transformers.image_utils import load_image
 
 from .configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER, STAGES
+from .images_mmcot import to_rgb
 
 
 NO_CONTEXT = "N/A"
 RATIONALE_CUE = "Solution:"
 ANSWER_CUE = "Answer:"
 BECAUSE = "BECAUSE:"
+STATEMENT = "The answer is"
 # The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
 RATIONALE_TAIL = 64
 
@@ -120,12 +121,16 @@ class MMCoTProcessor(ProcessorMixin):
             # The official lecture format closes with a full stop of its own, even after an empty solution.
             stop = "" if not self.lecture else "." if example.get("solution") else " ."
             return flatten(f"{RATIONALE_CUE} {rationale}{stop}")
-        answer = f"The answer is ({letter(example['answer'])})."
+        answer = f"{STATEMENT} ({letter(example['answer'])})."
         if stage == RATIONALE_ANSWER:
             return flatten(f"{rationale} {answer}")
         if stage == ANSWER_RATIONALE:
             return flatten(f"{answer} {BECAUSE} {rationale}")
         return answer
+
+    def option_targets(self, options: int, stage: str) -> list[str]:
+        """What a stage that only answers would write for each of so many options."""
+        return [self.build_target({"answer": index}, stage) for index in range(options)]
 
     def gold_rationale(self, example: Mapping[str, Any]) -> str:
         """The example's own rationale: its solution, after its lecture if the processor says so."""
@@ -137,7 +142,21 @@ class MMCoTProcessor(ProcessorMixin):
         """A generated rationale without the cue it starts with."""
         return flatten(text).removeprefix(RATIONALE_CUE).strip()
 
-    def parse_answer(self, text: str, choices: Sequence[str]) -> int | None:
+    def split_output(self, text: str, stage: str) -> tuple[str | None, str]:
+        """What a stage wrote, as its rationale (`None` where the stage writes none) and the text of its answer."""
+        self._check_stage(stage)
+        if stage in (ANSWER, DIRECT):
+            return None, text
+        rationale, answer = text, ""
+        if stage == RATIONALE_ANSWER:
+            rationale, cue, rest = text.rpartition(STATEMENT)
+            answer = cue + rest
+        elif stage == ANSWER_RATIONALE:
+            answer, _, rationale = text.partition(BECAUSE)
+        return self.parse_rationale(rationale), answer.strip()
+
+    @staticmethod
+    def parse_answer(text: str, choices: Sequence[str]) -> int | None:
         """Index of the option a generated text names, or `None` where it names none or several.
 
         A letter counts first (`The answer is (B).`, `B`, or the only `(B)` in the text), then an option's own words.
@@ -233,7 +252,7 @@ class MMCoTProcessor(ProcessorMixin):
     def encode_images(self, images: Sequence[Any]) -> dict[str, torch.Tensor]:
         """`pixel_values` and `image_attention_mask` of one entry per question; empty where no question has any."""
         rows = [list(entry) if isinstance(entry, (list, tuple)) else [entry] for entry in images]
-        rows = [[load_image(picture).convert("RGB") for picture in row if picture is not None] for row in rows]
+        rows = [[to_rgb(picture) for picture in row if picture is not None] for row in rows]
         pictures = [picture for row in rows for picture in row]
         if not pictures:
             return {}

@@ -9,6 +9,7 @@ from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot.configuration import load_recipe
 from mmcot.training.tokenizer import train_tokenizer
 
 
@@ -16,6 +17,25 @@ from mmcot.training.tokenizer import train_tokenizer
 # is no identifier, its own. It must find the package there, or a second copy of every class would come of it.
 for name in (Path(__file__).resolve().parents[1].name, "__init__"):
     sys.modules.setdefault(name, mmcot)
+
+PACKAGED_RECIPE = Path(mmcot.__file__).parent / "configuration" / "sketchqa.yaml"
+TINY = [
+    *("--dataset", "sketchqa:train=32,validation=4,test=8,size=32"),
+    *("--model.text_config.d_model", "32"),
+    *("--model.text_config.d_ff", "32"),
+    *("--model.text_config.d_kv", "8"),
+    *("--model.vision_config.hidden_sizes", "[8,8]"),
+    *("--model.vision_config.depths", "[1,1]"),
+    *("--model.vision_config.embedding_size", "8"),
+    *("--model.image_size", "32"),
+    *("--training.eval_steps", "4"),
+    *("--training.save_steps", "4"),
+    *("--training.disable_tqdm", "true"),
+    *("--training.use_cpu", "true"),
+    *("--rationale.max_steps", "4"),
+    *("--answer.max_steps", "4"),
+]
+
 
 VOCABULARY = 128
 SENTENCES = (
@@ -110,3 +130,20 @@ def tiny_tokenizer():
 @pytest.fixture
 def tiny_processor(tiny_tokenizer):
     return MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Caches of features and data sets that no other session knows."""
+    folder = tmp_path_factory.mktemp("huggingface")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", str(folder))
+        patch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(folder / "assets"))
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "datasets")
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe():
+    """Function of an output folder and overrides: the packaged SketchQA recipe, cut down to seconds."""
+    return lambda folder, *overrides: load_recipe(PACKAGED_RECIPE, [*TINY, "--output_dir", str(folder), *overrides])

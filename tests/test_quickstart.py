@@ -18,6 +18,7 @@ from mmcot.training.quickstart import (
     chances,
     results_table,
     run_quickstart,
+    save_example,
 )
 
 
@@ -39,7 +40,7 @@ def test_table_has_a_row_for_each_system_and_family():
 
 def test_printed_command_survives_the_shell(tmp_path):
     test = load_splits("sketchqa:train=1,validation=1,test=4,families=moon,text_only=0")["test"]
-    words = shlex.split(ask_command(tmp_path, test).replace("\\\n", " "))
+    words = shlex.split(ask_command(tmp_path, *save_example(tmp_path, test)).replace("\\\n", " "))
     assert Path(shutil.which(words[0])).name == "mmcot"
     assert words[1] == "ask"
     assert words[words.index("--question") + 1] == test[0]["question"]
@@ -59,7 +60,7 @@ def test_whole_quickstart_meets_its_bars(tmp_path):
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert size < 10_000_000
     assert {"example.png", "curves.png", "results.md", "README.md"} <= {path.name for path in folder.iterdir()}
-    command = ask_command(folder, load_splits("sketchqa:train=1,validation=1,test=20")["test"])
+    command = ask_command(folder, *save_example(folder, load_splits("sketchqa:train=1,validation=1,test=20")["test"]))
     printed = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
     assert "Rationale: " in printed
     assert "Answer: (" in printed

@@ -40,21 +40,21 @@ def test_packaged_recipe_loads(path):
 
 def test_stage_sections_build_on_training(recipe_file):
     recipe = load_recipe(recipe_file())
-    assert (recipe.rationale.max_steps, recipe.answer.max_steps) == (7, 3)
-    assert recipe.answer.learning_rate == 0.1
+    assert (recipe.training["rationale"].max_steps, recipe.training["answer"].max_steps) == (7, 3)
+    assert recipe.training["answer"].learning_rate == 0.1
 
 
 def test_command_line_wins_over_file(recipe_file):
     overrides = ["--rationale.max_steps", "2", "--seed=5", "--training.learning_rate", "1e-3"]
     recipe = load_recipe(recipe_file(), overrides)
-    assert (recipe.rationale.max_steps, recipe.seed, recipe.rationale.seed) == (2, 5, 5)
-    assert recipe.answer.learning_rate == 1e-3
+    assert (recipe.training["rationale"].max_steps, recipe.seed, recipe.training["rationale"].seed) == (2, 5, 5)
+    assert recipe.training["answer"].learning_rate == 1e-3
 
 
 def test_scientific_notation_is_a_number(tmp_path, recipe_file):
     path = recipe_file()
     path.write_text(path.read_text().replace("learning_rate: 0.1", "learning_rate: 2e-5"))
-    assert load_recipe(path).rationale.learning_rate == 2e-5
+    assert load_recipe(path).training["rationale"].learning_rate == 2e-5
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,14 @@ def test_model_of_the_subfolder_writes_the_same_tokens(here, there):
     assert there["ids"]["answer"] == here["ids"][1]
 
 
+def rounded(answer):
+    """An answer whose scores may differ in the last digit from process to process."""
+    return answer | {"scores": [round(score, 3) for score in answer["scores"]]}
+
+
 @pytest.mark.parametrize("call", ["named", "unnamed"])
 def test_pipeline_answers_the_same_with_and_without_the_name_of_its_task(call, here, there):
-    assert there[call] == here["answer"]
+    assert rounded(there[call]) == rounded(here["answer"])
 
 
 @pytest.mark.parametrize("name", ["again", "again/answer", "parts", "parts/answer"])
@@ -198,7 +203,10 @@ def test_folder_saved_there_is_a_repository_too(name, here, there):
 
 
 def test_every_folder_answers_the_same_in_a_further_process(here, there_again):
-    assert there_again == {"again": here["answer"], "parts": here["answer"], "joint": here["joint"]}
+    expected = {"again": here["answer"], "parts": here["answer"], "joint": here["joint"]}
+    assert {name: rounded(answer) for name, answer in there_again.items()} == {
+        name: rounded(answer) for name, answer in expected.items()
+    }
 
 
 def test_weights_saved_there_are_the_same(here, there):

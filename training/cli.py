@@ -9,11 +9,17 @@ from pathlib import Path
 import transformers
 
 import mmcot
+from mmcot.configuration import DataArguments
 
 
 EXAMPLES = {
     "quickstart": "mmcot quickstart",
     "train": "mmcot train configuration/sketchqa.yaml --output_dir runs/mine --rationale.max_steps 500",
+    "predict": "mmcot predict --model runs/quickstart --dataset sketchqa:train=1,validation=1,test=200 "
+    "--output predictions.jsonl",
+    "evaluate": "mmcot evaluate --model runs/quickstart --dataset sketchqa:train=1,validation=1,test=200 "
+    "--output report --ablations",
+    "features": "mmcot features configuration/own-data.yaml",
     "ask": "mmcot ask --model runs/quickstart --image runs/quickstart/example_picture.png "
     "--question 'What is in the jar?' --choices gas solid",
 }
@@ -23,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code: 0, or 1 with one line on standard error that says what to do."""
     parser = build_parser()
     options, overrides = parser.parse_known_args(arguments)
-    if overrides and options.verb is not train:
+    if overrides and options.verb not in (train, features):
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     options.overrides = overrides
     transformers.utils.logging.disable_progress_bar()  # of loading and saving, which take no time here
@@ -53,6 +59,27 @@ def build_parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "train", train, "train both stages of a recipe; --key value overrides it")
     verb.add_argument("recipe", help="YAML file")
 
+    verb = add_verb(verbs, "features", features, "compute a recipe's vision features ahead of its training")
+    verb.add_argument("recipe", help="YAML file; --key value overrides it")
+
+    verb = add_verb(verbs, "predict", predict, "answer a data set into a file; the same command goes on after a stop")
+    verb.add_argument("--model", required=True, help="run folder or Hub id")
+    add_data_options(verb)
+    verb.add_argument("--output", required=True, type=Path, help="JSON-lines file of predictions")
+    verb.add_argument("--batch-size", type=int, default=32, help="problems answered together (default: %(default)s)")
+
+    verb = add_verb(verbs, "evaluate", evaluate, "score predictions, of this or any other system, and write a report")
+    source = verb.add_mutually_exclusive_group(required=True)
+    source.add_argument("--predictions", type=Path, help="JSON lines with id and answer_text or choice_index")
+    source.add_argument("--model", help="instead: run folder or Hub id that is to predict first")
+    add_data_options(verb)
+    verb.add_argument("--output", required=True, type=Path, help="folder for metrics.json and report.html")
+    verb.add_argument("--by", nargs="+", default=[], metavar="COLUMN", help="columns to report accuracy by")
+    verb.add_argument("--similarity", metavar="FOLDER", help="sentence encoder to compare rationales with")
+    verb.add_argument("--compare", type=Path, metavar="FILE", help="other predictions of the same problems")
+    verb.add_argument("--ablations", action="store_true", help="what pictures and rationales are worth (with --model)")
+    verb.add_argument("--batch-size", type=int, default=32, help="problems answered together (default: %(default)s)")
+
     verb = add_verb(verbs, "ask", ask, "answer one question about a picture")
     verb.add_argument("--model", required=True, help="run folder or Hub id")
     verb.add_argument("--question", required=True)
@@ -72,6 +99,26 @@ def add_verb(verbs, name: str, run, summary: str) -> argparse.ArgumentParser:
     return verb
 
 
+def add_data_options(verb: argparse.ArgumentParser) -> None:
+    """Which problems, and how they are read."""
+    verb.add_argument("--dataset", required=True, help="folder, file, Hub id or sketchqa")
+    verb.add_argument("--split", default="test", help="(default: %(default)s)")
+    verb.add_argument("--images", help="folder that picture paths start from")
+    verb.add_argument("--captions", help="JSON file of captions by problem id")
+    verb.add_argument("--columns", nargs="+", default=[], metavar="THEIRS=OURS", help="renamed columns")
+    verb.add_argument("--on-error", default="raise", choices=("raise", "skip"), help="for bad rows")
+
+
+def data_arguments(options: argparse.Namespace) -> DataArguments:
+    """The data options of a verb."""
+    pairs = [pair.partition("=") for pair in options.columns]
+    for theirs, _, ours in pairs:
+        if not theirs or not ours:
+            raise ValueError("--columns takes THEIRS=OURS pairs, such as explanation=solution.")
+    columns = {theirs: ours for theirs, _, ours in pairs}
+    return DataArguments(columns, options.images, options.captions, on_error=options.on_error)
+
+
 def quickstart(options: argparse.Namespace) -> None:
     """`mmcot quickstart`."""
     from mmcot.training.quickstart import run_quickstart
@@ -82,9 +129,50 @@ def quickstart(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """`mmcot train`."""
     from mmcot.configuration import load_recipe
-    from mmcot.training.two_stage import run_two_stage
+    from mmcot.training.two_stage import run_recipe
 
-    run_two_stage(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
+    run_recipe(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
+
+
+def features(options: argparse.Namespace) -> None:
+    """`mmcot features`."""
+    from mmcot.configuration import load_recipe
+    from mmcot.training.train_model import fill_features
+
+    fill_features(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
+
+
+def predict(options: argparse.Namespace) -> None:
+    """`mmcot predict`."""
+    from mmcot.training.predict import predict_file
+
+    data = data_arguments(options)
+    predict_file(options.model, options.dataset, options.split, options.output, data, options.batch_size)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`mmcot evaluate`."""
+    from mmcot.training.data import load_splits, pick_split
+    from mmcot.training.evaluation.ablations import run_ablations
+    from mmcot.training.evaluation.files import evaluate_file, headline
+    from mmcot.training.predict import load_trained, predict_file
+
+    data, ablated = data_arguments(options), None
+    if options.ablations and not options.model:
+        raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
+    dataset = pick_split(load_splits(options.dataset, data), options.split)
+    if options.model:
+        options.predictions = options.output / "predictions.jsonl"
+        rows = predict_file(
+            options.model, options.dataset, options.split, options.predictions, data, options.batch_size
+        )
+    if options.ablations:
+        ablated = run_ablations(*load_trained(options.model), dataset, rows, batch_size=options.batch_size)
+    compared = options.compare
+    metrics = evaluate_file(
+        options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
+    )
+    print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")
 
 
 def ask(options: argparse.Namespace) -> None:

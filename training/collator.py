@@ -6,30 +6,43 @@ from typing import Any
 
 import torch
 
+from mmcot.configuration import StageArguments
 from mmcot.modeling_mmcot import MMCoTProcessor
+from mmcot.training.features import FeatureCache
 
 
-# Column of a data set that holds what stage 1 wrote for a problem. Without it, stage 2 reads the gold rationale.
-GENERATED_RATIONALE = "generated_rationale"
+# Columns that training adds to a data set.
+GENERATED_RATIONALE = "generated_rationale"  # what stage 1 wrote; without it, stage 2 reads the gold rationale
+STAGE = "prompt_stage"  # which prompt and target to build from a row
+LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
+PICTURE_HASHES = "picture_hashes"  # content hashes of a problem's pictures, by which cached features are found
 
 
 @dataclass
 class MMCoTCollator:
-    """Makes the batch of one stage.
+    """Makes a batch of rows that each name their stage.
 
     Args:
         processor: owns the words and the pictures.
-        stage: which prompt and target to build.
+        features: vision features computed before; rows then have `picture_hashes` instead of `image`.
     """
 
     processor: MMCoTProcessor
-    stage: str
+    features: FeatureCache | None = None
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask`, the pictures' tensors, and `labels` with -100 where padded."""
         batch = self.processor(
-            images=[example.get("image") for example in examples],
-            text=[self.processor.build_prompt(row, self.stage, row.get(GENERATED_RATIONALE)) for row in examples],
-            text_target=[self.processor.build_target(row, self.stage) for row in examples],
+            text=[self.processor.build_prompt(row, row[STAGE], row.get(GENERATED_RATIONALE)) for row in examples],
+            text_target=[self.processor.build_target(row, row[STAGE]) for row in examples],
         )
-        return dict(batch)
+        return {**batch, **picture_inputs(self.processor, examples, self.features)}
+
+
+def picture_inputs(
+    processor: MMCoTProcessor, rows: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
+) -> dict[str, torch.Tensor]:
+    """The pictures of rows as the model takes them: pixels, or cached features. Empty where no row has any."""
+    if features is None:
+        return processor.encode_images([row.get("image") for row in rows])
+    return features.inputs([row[PICTURE_HASHES] for row in rows])

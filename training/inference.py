@@ -1,6 +1,6 @@
 """Free generation over data sets. Nothing here ever sees a label."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -8,12 +8,17 @@ import torch
 from tqdm.auto import tqdm
 
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.modeling_mmcot.processing_mmcot import letter
+from mmcot.modeling_mmcot.writing_mmcot import write_batch
+from mmcot.training.collator import PICTURE_HASHES, picture_inputs
+from mmcot.training.features import FeatureCache
+from mmcot.training.processes import gather, is_main, world
 
 
+SCORE_DIGITS = 4
 # All that a prompt may read: labels (`answer`, `solution`, `lecture`) never reach the side of the model.
-VISIBLE_COLUMNS = ("id", "image", "question", "choices", "hint", "caption")
+VISIBLE_COLUMNS = ("id", "image", PICTURE_HASHES, "question", "choices", "hint", "caption")
 
 
 def visible(dataset: datasets.Dataset) -> datasets.Dataset:
@@ -28,80 +33,104 @@ def write(
     dataset: datasets.Dataset,
     stage: str,
     rationales: Sequence[str] | None = None,
+    features: FeatureCache | None = None,
     batch_size: int = 32,
     progress: bool = True,
     **generate_kwargs,
-) -> list[str]:
-    """What the model writes for each row, in the order of the rows.
+) -> tuple[list[str], list[list[float] | None]]:
+    """What the model writes for each row, in the order of the rows. Several processes share the work.
 
     Args:
         dataset: the problems; their labels are not read.
         stage: which prompt to build.
         rationales: for the answer stage, one per row.
+        features: vision features computed before; the data set then names its pictures by their hashes.
         batch_size: rows generated together; rows of like length share a batch.
         progress: show a progress bar.
         generate_kwargs: passed on to `generate()`.
+
+    Returns:
+        The texts, and how probable the model finds each option (`None` for stages that write a rationale).
     """
     rows = visible(dataset)
-    text_rows = rows.remove_columns("image") if "image" in rows.column_names else rows
+    text_rows = rows.remove_columns([name for name in rows.column_names if name == "image"])
+    if model.vision_tower is None:
+        rows = text_rows
     prompts = [
         processor.build_prompt(row, stage, None if rationales is None else rationales[position])
         for position, row in enumerate(text_rows)
     ]
-    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))
-    texts = [""] * len(prompts)
+    rank, processes = world()
+    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))[rank::processes]
     was_training = model.training
     model.eval()
-    for start in tqdm(range(0, len(order), batch_size), desc=f"writing {stage}", disable=not progress, leave=False):
+    written = {}
+    starts = range(0, len(order), batch_size)
+    for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and is_main()), leave=False):
         positions = order[start : start + batch_size]
-        images = rows[positions].get("image")
-        inputs = processor(images=images, text=[prompts[position] for position in positions])
-        ids = model.generate(**inputs.to(model.device, model.dtype), **generate_kwargs)
-        for position, text in zip(positions, processor.batch_decode(ids, skip_special_tokens=True), strict=True):
-            texts[position] = text
+        batch = [rows[position] for position in positions]
+        inputs = processor(text=[prompts[position] for position in positions])
+        inputs.update(picture_inputs(processor, batch, features))
+        choices = [row["choices"] for row in batch]
+        texts, scores = write_batch(model, processor, inputs, stage, choices, generate_kwargs)
+        written.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
-    return texts
+    everything = {position: output for part in gather(written) for position, output in part.items()}
+    outputs = [everything[position] for position in range(len(prompts))]
+    return [text for text, _ in outputs], [score for _, score in outputs]
 
 
 def predict(
-    models: dict[str, MMCoTForConditionalGeneration],
+    models: Mapping[str, MMCoTForConditionalGeneration],
     processor: MMCoTProcessor,
     dataset: datasets.Dataset,
+    rationales: Sequence[str] | None = None,
     **options,
 ) -> list[dict[str, Any]]:
     """Answers every problem of a data set.
 
     Args:
-        models: by stage; `rationale` and `answer` for two stages, or `direct` alone.
+        models: by stage; `rationale` and `answer`, or a one-stage model alone.
+        rationales: for two stages, what the answer is to be inferred from, one per row, instead of what the
+            rationale stage writes.
         options: see [`write`].
 
     Returns:
-        Rows `{id, rationale, answer_text, answer, choice_index, unparsed}` in the order of the data set.
+        Rows `{id, rationale, answer_text, answer, choice_index, scores, unparsed}` in the order of the data set.
     """
-    if DIRECT in models:
-        return prediction_rows(dataset, processor, write(models[DIRECT], processor, dataset, DIRECT, **options))
-    rationales = write(models[RATIONALE], processor, dataset, RATIONALE, **options)
+    if ANSWER not in models:
+        (stage,) = models
+        return prediction_rows(dataset, processor, stage, write(models[stage], processor, dataset, stage, **options))
+    if rationales is None:
+        rationales = write(models[RATIONALE], processor, dataset, RATIONALE, **options)[0]
     answers = write(models[ANSWER], processor, dataset, ANSWER, rationales, **options)
-    return prediction_rows(dataset, processor, answers, rationales)
+    return prediction_rows(dataset, processor, ANSWER, answers, rationales)
 
 
 def prediction_rows(
     dataset: datasets.Dataset,
     processor: MMCoTProcessor,
-    answers: Sequence[str],
+    stage: str,
+    written: tuple[Sequence[str], Sequence[list[float] | None]],
     rationales: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Generated texts as predictions, see [`predict`]."""
+    """What the last or only stage wrote as predictions, see [`predict`]; with the rationales it read, if any."""
     rows = []
-    for position, row in enumerate(dataset.select_columns(["id", "choices"])):
-        index = processor.parse_answer(answers[position], row["choices"])
+    for position, (row, text, scores) in enumerate(
+        zip(dataset.select_columns(["id", "choices"]), *written, strict=True)
+    ):
+        rationale, answer = processor.split_output(text, stage)
+        if rationales is not None:
+            rationale = processor.parse_rationale(rationales[position])
+        index = processor.parse_answer(answer, row["choices"])
         rows.append(
             {
                 "id": row["id"],
-                "rationale": None if rationales is None else processor.parse_rationale(rationales[position]),
-                "answer_text": answers[position],
+                "rationale": rationale,
+                "answer_text": answer,
                 "answer": None if index is None else letter(index),
                 "choice_index": index,
+                "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
                 "unparsed": index is None,
             }
         )

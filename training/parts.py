@@ -1,23 +1,30 @@
-"""The processor and the models that a recipe describes: from checkpoints, or from scratch."""
+"""The processor and the models that a recipe describes: from checkpoints, or from scratch; whole, or as adapters."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import datasets
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
     AutoTokenizer,
+    BitsAndBytesConfig,
     PreTrainedConfig,
     PreTrainedTokenizerBase,
     ViTImageProcessorPil,
-    set_seed,
 )
 
-from mmcot.configuration import ModelArguments, ProcessorArguments, Recipe, StageArguments
+from mmcot.configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.fast_start import fast_start
 from mmcot.training.tokenizer import train_tokenizer
+
+
+# New parts of the model, which have nothing that an adapter could adapt.
+NEW_PARTS = ["fusion"]
 
 
 def build_processor(recipe: Recipe, train: datasets.Dataset) -> MMCoTProcessor:
@@ -45,27 +52,17 @@ def training_texts(image_processor, settings: ProcessorArguments, train: dataset
             yield wordless.build_target(row, stage)
 
 
-def build_model(
-    recipe: Recipe, stage: str, arguments: StageArguments, tokenizer: PreTrainedTokenizerBase, rationale_folder: str
+def build_base(
+    model: ModelArguments, tokenizer: PreTrainedTokenizerBase, gate_bias: float | None = None
 ) -> MMCoTForConditionalGeneration:
-    """The model a stage starts with; the same seed gives the same weights, whatever ran before."""
-    set_seed(arguments.seed + (stage != RATIONALE))
-    if arguments.start_from == RATIONALE:
-        model = MMCoTForConditionalGeneration.from_pretrained(rationale_folder)
-    else:
-        model = start_from_base(recipe.model, arguments, tokenizer)
-    model.generation_config.max_new_tokens = arguments.generation_max_length
-    model.generation_config.num_beams = arguments.generation_num_beams or 1
-    return model
+    """The model section as a model. Weights that no checkpoint brings are drawn: seed them before.
 
-
-def start_from_base(
-    model: ModelArguments, arguments: StageArguments, tokenizer: PreTrainedTokenizerBase
-) -> MMCoTForConditionalGeneration:
-    """The model section as a model."""
+    Args:
+        gate_bias: where the gate's bias starts, if not as `model.config` says.
+    """
     config = dict(model.config)
-    if arguments.gate_bias is not None:
-        config["gate_bias"] = arguments.gate_bias
+    if gate_bias is not None:
+        config["gate_bias"] = gate_bias
     if model.text_config is not None:
         config["text_config"] = text_config(model.text_config, tokenizer)
     if model.vision_config is not None:
@@ -84,3 +81,26 @@ def text_config(settings: dict, tokenizer: PreTrainedTokenizerBase) -> PreTraine
         "eos_token_id": tokenizer.eos_token_id,
     }
     return AutoConfig.for_model(**{**ids, "decoder_start_token_id": tokenizer.pad_token_id, **settings})
+
+
+def load_base(folder: Path, quantization: dict | None = None) -> MMCoTForConditionalGeneration:
+    """A saved model, its language model in fewer bits where that is wanted."""
+    if quantization is None:
+        return MMCoTForConditionalGeneration.from_pretrained(folder)
+    settings = BitsAndBytesConfig(llm_int8_skip_modules=[*NEW_PARTS, "vision_tower", "lm_head"], **quantization)
+    return MMCoTForConditionalGeneration.from_pretrained(folder, quantization_config=settings)
+
+
+def new_adapter(base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_bias: float | None) -> PeftModel:
+    """A base with a fresh adapter to train; the fusion starts as the base's, the gate's bias as given."""
+    if gate_bias is not None:
+        nn.init.constant_(base.fusion.gate.bias, gate_bias)
+    config = LoraConfig(
+        task_type=TaskType.SEQ_2_SEQ_LM,
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=lora.target_modules,
+        modules_to_save=NEW_PARTS,
+    )
+    return get_peft_model(base, config)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,17 @@ import datasets
 
 from mmcot.configuration import Recipe, load_recipe
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
-from mmcot.training.ablations import blank_pictures, shuffled_pictures
-from mmcot.training.evaluation import evaluate
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from mmcot.modeling_mmcot.stages_mmcot import StageModels
+from mmcot.training.data import load_splits
+from mmcot.training.evaluation.ablations import blank_pictures, shuffled_pictures
+from mmcot.training.evaluation.scores import evaluate
 from mmcot.training.example_figure import draw_example
 from mmcot.training.inference import predict
 from mmcot.training.metrics import chance
-from mmcot.training.parts import build_model
+from mmcot.training.rows import read_rows
 from mmcot.training.run_folder import RunFolder
-from mmcot.training.two_stage import fit, load_run_splits, run_two_stage
+from mmcot.training.two_stage import run_recipe
 
 
 RECIPE = Path(__file__).parents[1] / "configuration" / "sketchqa.yaml"
@@ -65,65 +66,63 @@ def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
     say = Steps()
     recipe = quickstart_recipe(output, seed)
     say(f"Two stages: question and picture -> rationale -> answer. Trained from scratch into {output}.")
-    run_two_stage(recipe, say)
-    folder, splits = RunFolder(recipe), load_run_splits(recipe)
-    processor = MMCoTProcessor.from_pretrained(output)
+    run_recipe(recipe, say)
+    folder, test = RunFolder(recipe), load_splits(recipe.dataset)["test"]
     if not folder.finished("comparison"):
-        folder.write_json("results.json", compare(recipe, folder, processor, splits, say))
+        folder.write_json("results.json", compare(recipe, test, say))
         folder.finish("comparison")
     results = folder.read_json("results.json")
     table = results_table(results)
     (output / "results.md").write_text(table, encoding="utf-8")
     say("Loading the folder in another process, with its own code, and asking one question.")
-    ask_in_fresh_process(output, splits["test"])
+    example = save_example(output, test)
+    ask_in_fresh_process(output, *example)
     say("Done.")
     print(f"\n{table}\nModel, card, scores, curves.png and example.png are in {output}. Ask it something:\n")
-    print(ask_command(output, splits["test"]))
+    print(ask_command(output, *example))
     return results
 
 
-def quickstart_recipe(output: Path, seed: int) -> Recipe:
+def quickstart_recipe(output: Path, seed: int, *overrides: str) -> Recipe:
     """The SketchQA recipe of the package, with another seed for everything."""
-    settings = ["--output_dir", str(output), "--seed", str(seed)]
+    settings = ["--output_dir", str(output), "--seed", str(seed), *overrides]
     dataset = load_recipe(RECIPE).dataset
     return load_recipe(RECIPE, [*settings, "--dataset", f"{dataset},seed={seed}"])
 
 
-def compare(
-    recipe: Recipe, folder: RunFolder, processor: MMCoTProcessor, splits: datasets.DatasetDict, say: Steps
-) -> dict[str, Any]:
+def compare(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[str, Any]:
     """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
-    test = splits["test"]
-    models = {
-        stage: MMCoTForConditionalGeneration.from_pretrained(folder.stage(stage)) for stage in (RATIONALE, ANSWER)
-    }
-    results = {TWO_STAGE: accuracies(folder.read_rows("predictions.jsonl"), test)}
+    folder = Path(recipe.output_dir)
+    results = {TWO_STAGE: accuracies(read_rows(folder / "predictions.jsonl"), test)}
+    models, processor = (
+        StageModels(MMCoTForConditionalGeneration.from_pretrained(folder)),
+        MMCoTProcessor.from_pretrained(folder),
+    )
     for name, dataset in ((BLANK, blank_pictures(test)), (SHUFFLED, shuffled_pictures(test, recipe.seed))):
         say(f"The same {len(test)} problems: {name}.")
         results[name] = accuracies(predict(models, processor, dataset, batch_size=recipe.evaluation.batch_size), test)
-    baseline = train_one_stage(recipe, processor, splits, say)
-    predictions = predict({DIRECT: baseline}, processor, test, batch_size=recipe.evaluation.batch_size)
-    results[ONE_STAGE] = accuracies(predictions, test)
+    results[ONE_STAGE] = accuracies(predict_in_one_stage(recipe, say), test)
     results[CHANCE] = chances(test)
     return results
 
 
-def train_one_stage(
-    recipe: Recipe, processor: MMCoTProcessor, splits: datasets.DatasetDict, say: Steps
-) -> MMCoTForConditionalGeneration:
+def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
     """The baseline: the same model, data and number of steps, straight from question and picture to the answer."""
-    steps = recipe.rationale.max_steps + recipe.answer.max_steps
-    arguments = replace(
-        recipe.rationale,
-        max_steps=steps,
-        generation_max_length=recipe.answer.generation_max_length,
-        eval_strategy="no",
-        save_strategy="no",
-    )
+    two_stages = [recipe.training[stage] for stage in (RATIONALE, ANSWER)]
+    steps = sum(arguments.max_steps for arguments in two_stages)
     say(f"Training the one-stage baseline for as many steps, {steps}.")
-    model = build_model(recipe, DIRECT, arguments, processor.tokenizer, "")
-    fit(model, DIRECT, arguments, processor, splits)
-    return model
+    folder = Path(recipe.output_dir, "run", "one_stage")
+    settings = {
+        "formats": "answer",
+        "one_stage.max_steps": steps,
+        "one_stage.generation_max_length": two_stages[-1].generation_max_length,
+        "one_stage.eval_strategy": "no",
+    }
+    overrides = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+    run_recipe(quickstart_recipe(folder, recipe.seed, *overrides), say)
+    predictions = read_rows(folder / "predictions.jsonl")
+    shutil.rmtree(folder)
+    return predictions
 
 
 def accuracies(predictions: list[dict], test: datasets.Dataset) -> dict[str, Any]:
@@ -180,20 +179,17 @@ def save_example(output: Path, test: datasets.Dataset) -> tuple[dict[str, Any], 
     return row, path
 
 
-def ask_in_fresh_process(output: Path, test: datasets.Dataset) -> None:
+def ask_in_fresh_process(output: Path, row: Mapping[str, Any], picture: Path) -> None:
     """Asks the saved folder one question in a process of its own, and draws what it said."""
-    row, path = save_example(output, test)
-    question = {"image": str(path), "question": row["question"], "choices": row["choices"], "context": row["hint"]}
+    question = {"image": str(picture), "question": row["question"], "choices": row["choices"], "context": row["hint"]}
     command = [sys.executable, "-c", ASK, str(output), json.dumps(question)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
     draw_example(row, json.loads(answer), output / "example.png")
 
 
-def ask_command(output: Path, test: datasets.Dataset) -> str:
+def ask_command(output: Path, row: Mapping[str, Any], picture: Path) -> str:
     """A command that works as printed, in this environment and folder."""
-    row, path = save_example(output, test)
     program = "mmcot" if shutil.which("mmcot") else os.path.relpath(Path(sys.executable).with_name("mmcot"))
     asked = ["--question", row["question"], "--context", row["hint"], "--choices", *row["choices"]]
-    return (
-        f"{program} ask --model {shlex.quote(str(output))} --image {shlex.quote(str(path))} \\\n  {shlex.join(asked)}"
-    )
+    model, image = shlex.quote(str(output)), shlex.quote(str(picture))
+    return f"{program} ask --model {model} --image {image} \\\n  {shlex.join(asked)}"

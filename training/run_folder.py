@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import yaml
 from transformers.trainer_utils import get_last_checkpoint
 
 from mmcot.configuration import Recipe, RecipeError
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from mmcot.training.processes import is_main, wait_for_all
 
 
-STAGE_FOLDERS = {RATIONALE: ".", ANSWER: "answer"}
 # Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.
 COPIES_OF_WEIGHTS = 8
 
@@ -40,36 +38,45 @@ class RunFolder:
     def _claim(self, recipe: Recipe) -> None:
         path = self.root / "recipe.yaml"
         text = yaml.safe_dump(recipe.settings, sort_keys=False, allow_unicode=True)
-        if path.exists() and yaml.safe_load(path.read_text(encoding="utf-8")) != yaml.safe_load(text):
-            raise RecipeError(
-                f"{self.root} holds a run of another recipe: its {path.name} differs. "
-                "Choose another output_dir, or remove the folder."
-            )
-        path.write_text(text, encoding="utf-8")
-
-    def stage(self, stage: str) -> Path:
-        """Where a stage's model lives."""
-        return self.root / STAGE_FOLDERS[stage]
+        if path.exists():
+            there = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if without_stage(there) != without_stage(yaml.safe_load(text)):
+                raise RecipeError(
+                    f"{self.root} holds a run of another recipe: its {path.name} differs. "
+                    "Choose another output_dir, or remove the folder."
+                )
+        wait_for_all()
+        if is_main():
+            replace_text(path, text)
 
     def finished(self, phase: str) -> bool:
         """Whether a phase was completed, in this process or an earlier one."""
         return phase in self._finished()
 
     def finish(self, phase: str) -> None:
-        """Notes that a phase is complete; the note appears at once or not at all."""
-        temporary = self.progress_file.with_suffix(".tmp")
-        temporary.write_text(json.dumps([*self._finished(), phase]), encoding="utf-8")
-        os.replace(temporary, self.progress_file)
+        """Notes that a phase is complete; the note appears at once or not at all. Every process comes here."""
+        wait_for_all()
+        if is_main():
+            replace_text(self.progress_file, json.dumps([*self._finished(), phase]))
+        wait_for_all()
 
     def _finished(self) -> list[str]:
         return json.loads(self.progress_file.read_text(encoding="utf-8")) if self.progress_file.exists() else []
 
     def last_checkpoint(self, checkpoints: str) -> str | None:
-        """The newest complete checkpoint in a folder of the Trainer."""
+        """The newest complete checkpoint in a folder of the Trainer, which writes its state last."""
+        wait_for_all()
         for broken in Path(checkpoints).glob("checkpoint-*"):
-            if not (broken / "trainer_state.json").exists():
+            if is_main() and not (broken / "trainer_state.json").exists():
                 shutil.rmtree(broken)
+        wait_for_all()
         return get_last_checkpoint(checkpoints) if os.path.isdir(checkpoints) else None
+
+    def drop_checkpoints(self, checkpoints: str) -> None:
+        """Removes the checkpoints of a finished training; logs of `report_to` beside them stay."""
+        wait_for_all()
+        for path in Path(checkpoints).glob("checkpoint-*") if is_main() else ():
+            shutil.rmtree(path)
 
     def require_space(self, weight_bytes: int) -> None:
         """Refuses to start what the disk cannot hold."""
@@ -80,19 +87,24 @@ class RunFolder:
                 "Free some, or choose another output_dir."
             )
 
-    def write_rows(self, name: str, rows: Sequence[dict]) -> None:
-        """Writes rows as JSON lines under the root."""
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (self.root / name).write_text(text, encoding="utf-8")
-
-    def read_rows(self, name: str) -> list[dict]:
-        """Rows written before."""
-        return [json.loads(line) for line in (self.root / name).read_text(encoding="utf-8").splitlines()]
-
     def write_json(self, name: str, content: Any) -> None:
         """Writes a JSON file under the root."""
-        (self.root / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if is_main():
+            replace_text(self.root / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def read_json(self, name: str) -> Any:
         """What such a file holds."""
         return json.loads((self.root / name).read_text(encoding="utf-8"))
+
+
+def without_stage(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without what may change between calls: the two stages can be trained one after the other."""
+    one_by_one = settings.get("stages") in ("both", "rationale", "answer")
+    return {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file that appears whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,13 +1,18 @@
 """The Trainer: transformers' own, which also writes freely while it evaluates."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import datasets
 import torch
+from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
 from mmcot.configuration import StageArguments
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from mmcot.training.collator import GENERATED_RATIONALE, MMCoTCollator
+from mmcot.training.collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
+from mmcot.training.features import FeatureCache
 from mmcot.training.inference import write
 from mmcot.training.metrics import accuracy, rouge_l
 
@@ -16,13 +21,14 @@ POSITION_TABLE = "relative_attention_bias.weight"
 
 
 class MMCoTTrainer(Seq2SeqTrainer):
-    """Trains one stage.
+    """Trains a model for one stage, or for several together.
 
     Its evaluation adds to the loss what free generation scores: `rouge_l` of rationales, `accuracy` of answers.
 
     Args:
-        stage: which prompt and target to learn.
+        stages: which prompts and targets to learn.
         train_dataset, eval_dataset: examples with ScienceQA's columns.
+        features: vision features computed before; the examples then name their pictures by their hashes.
         kwargs: further arguments of `Seq2SeqTrainer`.
     """
 
@@ -30,22 +36,23 @@ class MMCoTTrainer(Seq2SeqTrainer):
         self,
         model: MMCoTForConditionalGeneration,
         arguments: StageArguments,
-        stage: str,
+        stages: Sequence[str],
         processor: MMCoTProcessor,
         train_dataset: datasets.Dataset,
         eval_dataset: datasets.Dataset | None = None,
+        features: FeatureCache | None = None,
         **kwargs,
     ):
+        self.stages, self.features, self.eval_problems = stages, features, eval_dataset
         super().__init__(
             model,
             arguments,
-            data_collator=MMCoTCollator(processor, stage),
-            train_dataset=add_lengths(train_dataset, processor, stage),
-            eval_dataset=None if eval_dataset is None else add_lengths(eval_dataset, processor, stage),
+            data_collator=MMCoTCollator(processor, features),
+            train_dataset=stage_rows(train_dataset, processor, stages),
+            eval_dataset=None if eval_dataset is None else stage_rows(eval_dataset, processor, stages),
             processing_class=processor,
             **kwargs,
         )
-        self.stage = stage
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
@@ -59,27 +66,58 @@ class MMCoTTrainer(Seq2SeqTrainer):
                     optimizer.add_param_group({**group, "params": tables, "lr": factor * group["lr"]})
         return optimizer
 
-    def evaluation_loop(self, dataloader, *args, metric_key_prefix: str = "eval", **kwargs):
-        output = super().evaluation_loop(dataloader, *args, metric_key_prefix=metric_key_prefix, **kwargs)
-        name, value = free_score(self.model, self.processing_class, dataloader.dataset, self.stage)
-        output.metrics[f"{metric_key_prefix}_{name}"] = value
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        # The Trainer reads a checkpoint back by plain `load_state_dict`, so it must hold the names in memory; a saved
+        # model has those of the Hub, which for a vision tower may be others.
+        save_pretrained = self.model.save_pretrained
+        if not isinstance(self.model, PeftModel):
+            self.model.save_pretrained = partial(save_pretrained, save_original_format=False)
+        super()._save(output_dir, state_dict)
+        vars(self.model).pop("save_pretrained", None)
+
+    def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        model = self.accelerator.unwrap_model(self.model)
+        scores = free_scores(model, self.processing_class, self.eval_problems, self.stages, self.features)
+        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in scores.items()})
         return output
 
 
-def free_score(model, processor: MMCoTProcessor, dataset: datasets.Dataset, stage: str) -> tuple[str, float]:
-    """Name and value of a stage's score, by free generation; stage 2 reads the rationales that stage 1 wrote."""
-    rows = dataset.remove_columns("image")
-    rationales = rows[GENERATED_RATIONALE] if stage == ANSWER else None
-    texts = write(model, processor, dataset, stage, rationales, progress=False)
-    if stage == RATIONALE:
-        golds = [processor.gold_rationale(row) for row in rows]
-        scores = [rouge_l(processor.parse_rationale(text), gold) for text, gold in zip(texts, golds, strict=True)]
-        return "rouge_l", sum(scores) / len(scores)
-    chosen = [processor.parse_answer(text, row["choices"]) for text, row in zip(texts, rows, strict=True)]
-    return "accuracy", accuracy(chosen, rows["answer"])
+def free_scores(
+    model: MMCoTForConditionalGeneration,
+    processor: MMCoTProcessor,
+    dataset: datasets.Dataset,
+    stages: Sequence[str],
+    features: FeatureCache | None = None,
+) -> dict[str, float]:
+    """The scores of a model's stages, by free generation.
+
+    An answer stage reads the rationales that a model wrote before: the data set's, or those of this model if it is
+    trained for both.
+    """
+    texts = dataset.remove_columns([name for name in dataset.column_names if name == "image"])
+    written = texts[GENERATED_RATIONALE][:] if GENERATED_RATIONALE in texts.column_names else None
+    scores = {}
+    for stage in stages:
+        rationales = written if stage == ANSWER else None
+        outputs, _ = write(model, processor, dataset, stage, rationales, features, progress=False)
+        if stage == RATIONALE:
+            written, golds = outputs, [processor.gold_rationale(row) for row in texts]
+            pairs = zip(map(processor.parse_rationale, outputs), golds, strict=True)
+            scores["rouge_l"] = sum(rouge_l(text, gold) for text, gold in pairs) / len(golds)
+        else:
+            answers = [processor.split_output(text, stage)[1] for text in outputs]
+            chosen = [processor.parse_answer(text, row["choices"]) for text, row in zip(answers, texts, strict=True)]
+            scores["accuracy"] = accuracy(chosen, texts["answer"][:])
+    return scores
 
 
-def add_lengths(dataset: datasets.Dataset, processor: MMCoTProcessor, stage: str) -> datasets.Dataset:
-    """The data set with the number of tokens of each prompt, which length buckets are made from."""
-    prompts = [processor.build_prompt(row, stage) for row in dataset.remove_columns("image")]
-    return dataset.add_column("length", [len(ids) for ids in processor.encode_prompts(prompts)])
+def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:
+    """The data set once for each stage, with the stage and, for length buckets, the tokens of each prompt."""
+    parts = []
+    texts = dataset.remove_columns([name for name in dataset.column_names if name == "image"])
+    for stage in stages:
+        prompts = [processor.build_prompt(row, stage, row.get(GENERATED_RATIONALE)) for row in texts]
+        lengths = [len(ids) for ids in processor.encode_prompts(prompts)]
+        parts.append(dataset.add_column(LENGTH, lengths).add_column(STAGE, [stage] * len(lengths)))
+    return datasets.concatenate_datasets(parts)

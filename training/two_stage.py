@@ -4,32 +4,36 @@ mmcot train configuration/sketchqa.yaml
 """
 
 import shutil
-import time
 from collections.abc import Callable
 from typing import Any
 
 import datasets
 import torch
+from transformers import set_seed
 
-from mmcot.configuration import Recipe, StageArguments
+from mmcot.configuration import Recipe, RecipeError
 from mmcot.hub_card import write_card
-from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot.modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.collator import GENERATED_RATIONALE
 from mmcot.training.curves import plot_curves
-from mmcot.training.data import load_splits
-from mmcot.training.evaluation import evaluate
-from mmcot.training.inference import prediction_rows, write
-from mmcot.training.parts import build_model, build_processor
-from mmcot.training.run_folder import STAGE_FOLDERS, RunFolder
-from mmcot.training.trainer import MMCoTTrainer
+from mmcot.training.evaluation.scores import evaluate
+from mmcot.training.inference import prediction_rows
+from mmcot.training.parts import build_base, build_processor
+from mmcot.training.plan import has_adapters, planned_models, repository_stages
+from mmcot.training.processes import is_main
+from mmcot.training.rationales import BATCHES_PER_CHUNK, cross_fit_rationales, write_rationales
+from mmcot.training.rows import complete_rows
+from mmcot.training.run import Run, load_run_splits
+from mmcot.training.run_folder import RunFolder
+from mmcot.training.train_model import TrainedModel, train_model
 
 
-Say = Callable[[str], None]
+Predictions = list[dict[str, Any]]
 
 
-def run_two_stage(recipe: Recipe, say: Say = print) -> dict[str, Any]:
-    """Trains both stages into `recipe.output_dir` and scores them on the evaluation split.
+def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Trains what a recipe says into `recipe.output_dir` and scores it on the evaluation split.
 
     What an earlier, interrupted call finished is not done again.
 
@@ -41,17 +45,34 @@ def run_two_stage(recipe: Recipe, say: Say = print) -> dict[str, Any]:
         What `metrics.json` holds.
     """
     folder = RunFolder(recipe)
-    if folder.finished("evaluation"):
+    say = say if is_main() else (lambda text: None)
+    complete = [f"evaluation of {stages}" for stages in {recipe.stages, "both"}]
+    if any(map(folder.finished, complete)):
         say(f"{folder.root} is complete; nothing to do. Remove the folder to train again.")
         return folder.read_json("metrics.json")
     say(device_line())
-    splits = load_run_splits(recipe)
-    processor = prepare_processor(recipe, folder, splits["train"])
-    rationale_model = train_stage(RATIONALE, recipe, folder, processor, splits, say)
-    splits = write_rationales(rationale_model, folder, processor, splits, recipe, say)
-    answer_model = train_stage(ANSWER, recipe, folder, processor, splits, say)
-    metrics = score(answer_model, folder, processor, splits, recipe, say)
-    return publishable(folder, recipe, metrics, say)
+    run = prepare(recipe, folder, say)
+    predictions = two_stages(run) if RATIONALE in planned_models(recipe) else one_model(run)
+    return publishable(run, predictions)
+
+
+def two_stages(run: Run) -> Predictions:
+    """The rationale model learns and writes, the answer model learns and answers from what was written."""
+    write_rationales(run, train_model(run, RATIONALE))
+    if run.recipe.stages == RATIONALE:
+        return rationale_rows(run)
+    if run.recipe.answer_rationales == "generated":
+        cross_fit_rationales(run)
+    return answer_problems(run, train_model(run, ANSWER), ANSWER)
+
+
+def one_model(run: Run) -> Predictions:
+    """One model learns all: both stages, or the format of a one-stage baseline."""
+    ((name, stages),) = planned_models(run.recipe).items()
+    model = train_model(run, name)
+    if RATIONALE in stages:
+        write_rationales(run, model)
+    return answer_problems(run, model, stages[-1])
 
 
 def device_line() -> str:
@@ -61,126 +82,89 @@ def device_line() -> str:
     return f"Training on the CPU, {torch.get_num_threads()} threads."
 
 
-def load_run_splits(recipe: Recipe) -> datasets.DatasetDict:
-    """The splits of a run, with no more validation problems than the recipe wants scored while training."""
-    splits = load_splits(recipe.dataset)
-    limit = min(recipe.evaluation.validation_limit, len(splits["validation"]))
-    splits["validation"] = splits["validation"].select(range(limit))
-    return splits
-
-
-def prepare_processor(recipe: Recipe, folder: RunFolder, train: datasets.Dataset) -> MMCoTProcessor:
-    """The run's processor: the saved one where an earlier call made it."""
+def prepare(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> Run:
+    """Opens the data; makes the processor and, under adapters, their base, or takes those of an earlier call."""
+    if recipe.stages == ANSWER and not folder.finished(RATIONALE):
+        raise RecipeError(f"{folder.root} has no rationale model yet. Train it first, with stages: rationale or both.")
+    splits, skipped = load_run_splits(recipe, say)
     if not folder.finished("processor"):
-        build_processor(recipe, train).save_pretrained(folder.root)
+        if is_main():
+            build_processor(recipe, splits["train"]).save_pretrained(folder.root)
         folder.finish("processor")
-    return MMCoTProcessor.from_pretrained(folder.root)
+    processor = MMCoTProcessor.from_pretrained(folder.root)
+    if has_adapters(recipe) and not folder.finished("base"):
+        save_base(recipe, folder, processor)
+        folder.finish("base")
+    return Run(recipe, folder, processor, splits, say, skipped)
 
 
-def train_stage(
-    stage: str,
-    recipe: Recipe,
-    folder: RunFolder,
-    processor: MMCoTProcessor,
-    splits: datasets.DatasetDict,
-    say: Say,
-) -> MMCoTForConditionalGeneration:
-    """Trains the model of one stage, from its last checkpoint on, or loads it where it is done."""
-    path, arguments = folder.stage(stage), getattr(recipe, stage)
-    if not folder.finished(stage):
-        say(f"Training the {stage} model on {len(splits['train'])} problems.")
-        model = build_model(recipe, stage, arguments, processor.tokenizer, folder.stage(RATIONALE))
-        model.config.stages = dict(STAGE_FOLDERS)
-        folder.require_space(4 * model.num_parameters())
-        record = fit(model, stage, arguments, processor, splits, folder.last_checkpoint(arguments.output_dir))
-        model.save_pretrained(path)
-        folder.write_json(f"run/{stage}.json", record)
-        folder.finish(stage)
-        shutil.rmtree(arguments.output_dir, ignore_errors=True)
-        say(f"The {stage} model took {record['seconds']:.0f} s for {record['steps']} steps.")
-    return MMCoTForConditionalGeneration.from_pretrained(path)
+def save_base(recipe: Recipe, folder: RunFolder, processor: MMCoTProcessor) -> None:
+    """The model that all adapters share, at the root of the repository."""
+    set_seed(recipe.seed)
+    base = build_base(recipe.model, processor.tokenizer)
+    base.config.stages = repository_stages(recipe)
+    folder.require_space(4 * base.num_parameters())
+    if is_main():
+        base.save_pretrained(folder.root)
 
 
-def fit(
-    model: MMCoTForConditionalGeneration,
-    stage: str,
-    arguments: StageArguments,
-    processor: MMCoTProcessor,
-    splits: datasets.DatasetDict,
-    checkpoint: str | None = None,
-) -> dict[str, Any]:
-    """Trains a model in place.
-
-    Returns:
-        `seconds`, `steps`, and the Trainer's log as `history`.
-    """
-    generation_config = model.generation_config.to_dict()
-    trainer = MMCoTTrainer(model, arguments, stage, processor, splits["train"], splits["validation"])
-    start = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint)
-    # The Trainer's evaluation writes its own defaults into the generation settings.
-    model.generation_config = type(model.generation_config).from_dict(generation_config)
-    return {
-        "seconds": time.perf_counter() - start,
-        "steps": trainer.state.global_step,
-        "history": trainer.state.log_history,
-    }
+def rationale_rows(run: Run) -> Predictions:
+    """What the rationale model alone predicts."""
+    dataset = run.splits[run.recipe.evaluation.split]
+    written = dataset[GENERATED_RATIONALE][:], [None] * len(dataset)
+    predictions = prediction_rows(dataset, run.processor, RATIONALE, written)
+    return complete_rows(
+        run.folder.root / "predictions.jsonl", dataset, lambda _: predictions, len(dataset), "rationales"
+    )
 
 
-def write_rationales(
-    model: MMCoTForConditionalGeneration,
-    folder: RunFolder,
-    processor: MMCoTProcessor,
-    splits: datasets.DatasetDict,
-    recipe: Recipe,
-    say: Say,
-) -> datasets.DatasetDict:
-    """The splits that are scored, each problem with the rationale that stage 1 writes for it."""
-    for split in ("validation", recipe.evaluation.split):
-        name = f"run/rationales_{split}.jsonl"
-        if not folder.finished(name):
-            say(f"Writing rationales for the {len(splits[split])} problems of {split}.")
-            texts = write(model, processor, splits[split], RATIONALE, batch_size=recipe.evaluation.batch_size)
-            rows = zip(splits[split]["id"], texts, strict=True)
-            folder.write_rows(name, [{"id": identifier, "rationale": text} for identifier, text in rows])
-            folder.finish(name)
-        written = {row["id"]: row["rationale"] for row in folder.read_rows(name)}
-        column = [written[identifier] for identifier in splits[split]["id"]]
-        splits[split] = splits[split].add_column(GENERATED_RATIONALE, column)
-    return splits
+def answer_problems(run: Run, model: TrainedModel, stage: str) -> Predictions:
+    """Answers the evaluation split, two stages from the written rationales; what is answered already is kept."""
+    dataset = run.splits[run.recipe.evaluation.split]
+    run.say(f"Answering the {len(dataset)} problems of {run.recipe.evaluation.split}.")
+
+    def make_rows(part: datasets.Dataset) -> Predictions:
+        rationales = part[GENERATED_RATIONALE][:] if stage == ANSWER else None
+        return prediction_rows(part, run.processor, stage, model.write(run, part, stage, rationales), rationales)
+
+    chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
+    return complete_rows(run.folder.root / "predictions.jsonl", dataset, make_rows, chunk, "answers")
 
 
-def score(
-    answer_model: MMCoTForConditionalGeneration,
-    folder: RunFolder,
-    processor: MMCoTProcessor,
-    splits: datasets.DatasetDict,
-    recipe: Recipe,
-    say: Say,
-) -> dict[str, Any]:
-    """Answers the evaluation split from the written rationales; keeps predictions and scores."""
-    dataset = splits[recipe.evaluation.split]
-    say(f"Answering the {len(dataset)} problems of {recipe.evaluation.split}.")
-    rationales = dataset[GENERATED_RATIONALE]
-    answers = write(answer_model, processor, dataset, ANSWER, rationales, batch_size=recipe.evaluation.batch_size)
-    predictions = prediction_rows(dataset, processor, answers, rationales)
-    folder.write_rows("predictions.jsonl", predictions)
-    metrics = evaluate(predictions, dataset, recipe.evaluation.by)
-    metrics["training"] = {
-        stage: {name: folder.read_json(f"run/{stage}.json")[name] for name in ("seconds", "steps")}
-        for stage in STAGE_FOLDERS
-    }
-    metrics["truncation"] = vars(processor.truncation)
-    return metrics
-
-
-def publishable(folder: RunFolder, recipe: Recipe, metrics: dict[str, Any], say: Say) -> dict[str, Any]:
+def publishable(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Completes the run folder: scores, curves and card."""
-    folder.write_json("metrics.json", metrics)
-    histories = {stage: folder.read_json(f"run/{stage}.json")["history"] for stage in STAGE_FOLDERS}
-    plot_curves(histories, folder.root / "curves.png")
-    write_card(folder.root, recipe.settings, metrics)
-    folder.finish("evaluation")
-    average = metrics["accuracy"]["average"]["value"]
-    say(f"Accuracy {average:.1f} % on {recipe.evaluation.split}. Everything is in {folder.root}.")
+    recipe, folder = run.recipe, run.folder
+    dataset = run.splits[recipe.evaluation.split]
+    metrics = evaluate(predictions, dataset, recipe.evaluation.by)
+    if recipe.stages == RATIONALE:
+        del metrics["accuracy"], metrics["unparsed"]
+    records = {name: folder.read_json(f"run/{name}.json") for name in planned_models(recipe)}
+    metrics["training"] = {
+        name: {key: record[key] for key in ("seconds", "steps")} for name, record in records.items()
+    }
+    metrics["truncation"] = vars(run.processor.truncation)
+    metrics["skipped"] = run.skipped
+    if is_main():
+        folder.write_json("metrics.json", metrics)
+        plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
+        write_card(folder.root, recipe.settings, metrics)
+        name_stages(folder, repository_stages(recipe))
+        shutil.rmtree(folder.state / "folds", ignore_errors=True)
+    folder.finish(f"evaluation of {recipe.stages}")
+    run.say(f"{headline(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
     return metrics
+
+
+def name_stages(folder: RunFolder, stages: dict[str, str]) -> None:
+    """Writes into the root's configuration which stages the repository has by now."""
+    config = MMCoTConfig.from_pretrained(folder.root)
+    if config.stages != stages:
+        config.stages = stages
+        config.save_pretrained(folder.root)
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """The most important score in words."""
+    if "accuracy" in metrics:
+        return f"Accuracy {metrics['accuracy']['average']['value']:.1f} %"
+    return f"ROUGE-L {metrics['rationale']['rouge_l']['value']:.3f}"

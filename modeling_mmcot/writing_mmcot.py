@@ -1,0 +1,74 @@
+"""What a stage's model writes for a batch, and how probable it finds each option. The encoder runs once for both."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import BatchFeature, PreTrainedModel
+
+from .configuration_mmcot import ANSWER, DIRECT
+from .encoder_mmcot import MMCoTEncoderOutput
+
+
+def write_batch(
+    model: PreTrainedModel,
+    processor: Any,
+    inputs: BatchFeature,
+    stage: str,
+    choices: Sequence[Sequence[str]],
+    generate_kwargs: Mapping[str, Any],
+) -> tuple[list[str], list[list[float] | None]]:
+    """Texts and option scores of a batch.
+
+    Args:
+        model: of the stage.
+        processor: an `MMCoTProcessor`.
+        inputs: the prompts and pictures, as the processor gives them.
+        stage: stages that write nothing but an answer have scores, for others they are `None`.
+        choices: the options of each question.
+        generate_kwargs: passed on to `generate()`.
+    """
+    inputs = inputs.to(model.device, model.dtype)
+    encoder_outputs = model.get_encoder()(**inputs)
+    scores = [None] * len(choices)
+    if stage in (ANSWER, DIRECT):
+        counts = [len(options) for options in choices]
+        targets = processor.encode_targets(processor.option_targets(max(counts), stage))
+        scores = option_scores(model, encoder_outputs, targets, counts)
+    lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
+    if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
+        # `generate` alone would stop after 20 tokens, in the middle of a rationale.
+        generate_kwargs = {"max_new_tokens": processor.max_target_length, **generate_kwargs}
+    text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    ids = model.generate(**text, encoder_outputs=encoder_outputs, **generate_kwargs)
+    return processor.batch_decode(ids, skip_special_tokens=True), scores
+
+
+def option_scores(
+    model: PreTrainedModel,
+    encoder_outputs: MMCoTEncoderOutput,
+    targets: torch.LongTensor,
+    option_counts: Sequence[int],
+) -> list[list[float]]:
+    """Probabilities of the options, given that the answer is one of them.
+
+    Args:
+        model: of a stage that answers.
+        encoder_outputs: what it read, `last_hidden_state (batch, text, d_model)`.
+        targets: the answers "The answer is (A)." and so on, `(options, target)`, -100 where padded.
+        option_counts: options of each question, at most `len(targets)`.
+
+    Returns:
+        For each question one number per option; they sum to 1.
+    """
+    batch, options = len(option_counts), len(targets)
+    labels = targets.to(model.device).repeat(batch, 1)  # (batch * options, target)
+    logits = model(
+        encoder_outputs=MMCoTEncoderOutput(encoder_outputs.last_hidden_state.repeat_interleave(options, dim=0)),
+        attention_mask=encoder_outputs.attention_mask.repeat_interleave(options, dim=0),
+        decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels),
+        use_cache=False,
+    ).logits
+    log_probabilities = logits.float().log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    scores = log_probabilities.masked_fill(labels == -100, 0.0).sum(-1).view(batch, options)
+    return [row[:count].softmax(-1).tolist() for row, count in zip(scores, option_counts, strict=True)]
