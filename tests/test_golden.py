@@ -46,7 +46,9 @@ def load_case(folder):
     )
 
 
-@pytest.fixture(scope="module", params=[*LOCAL_CASES, *SHARED_CASES])
+@pytest.fixture(
+    scope="module", params=[*LOCAL_CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in SHARED_CASES)]
+)
 def golden(request):
     root = LOCAL if request.param in LOCAL_CASES else request.getfixturevalue("shared_dir") / "golden"
     return load_case(root / request.param)

@@ -163,6 +163,7 @@ class TestTexts:
 class TestTextAlone:
     """A bag-of-words model of the text learns nothing about the answers of the families with pictures."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", PICTURED)
     def test_stays_at_chance(self, family):
         train, test = self.rows(family)

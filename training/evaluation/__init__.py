@@ -1,0 +1,1 @@
+"""What predictions are worth: scores with intervals, comparisons, ablations, and a report that shows the mistakes."""

@@ -1,0 +1,39 @@
+"""The picture column of a data set, whether a problem has one picture, several, or none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+
+
+# As stored: `{"bytes", "path"}`, a list of these, or `None`.
+Stored = dict[str, Any] | list[dict[str, Any]] | None
+
+
+def stored_pictures(dataset: datasets.Dataset) -> list[Stored]:
+    """The column `image` as stored, without decoding; `None` for each row where there is no such column."""
+    feature = dataset.features.get("image")
+    undecoded = datasets.Image(decode=False)
+    if isinstance(feature, datasets.Image):
+        dataset = dataset.cast_column("image", undecoded)
+    elif isinstance(feature, datasets.List):
+        dataset = dataset.cast_column("image", datasets.List(undecoded))
+    else:
+        return [None] * len(dataset)
+    return dataset["image"][:]
+
+
+def has_picture(dataset: datasets.Dataset) -> list[bool]:
+    """For each row whether it has a picture."""
+    return [bool(as_list(stored)) for stored in stored_pictures(dataset)]
+
+
+def as_list(entry: Any) -> list[Any]:
+    """The pictures of one row, stored or decoded; empty where it has none."""
+    return [picture for picture in (entry if isinstance(entry, list) else [entry]) if picture is not None]
+
+
+def replace_pictures(dataset: datasets.Dataset, pictures: Sequence[Stored]) -> datasets.Dataset:
+    """The data set with another picture column."""
+    feature = dataset.features["image"]
+    return dataset.remove_columns("image").add_column("image", list(pictures), feature=feature)
