@@ -1,6 +1,7 @@
 """`mmcot predict`: no label reaches a prediction, and a killed call loses and repeats nothing."""
 
 import json
+import shutil
 
 import pytest
 
@@ -103,6 +104,12 @@ def test_predictions_of_something_else_are_not_mistaken_for_these(model, questio
     output.with_suffix(".run.json").unlink()
     with pytest.raises(ValueError, match="remove it or name another"):
         predicted(model, questions("q.jsonl"), output)
+
+
+def test_folder_in_training_is_named(model, questions, tmp_path):
+    shutil.rmtree(tmp_path / "model" / "answer")
+    with pytest.raises(ValueError, match="no answer model yet"):
+        predicted(model, questions("q.jsonl"), tmp_path / "out.jsonl")
 
 
 def test_rows_of_other_problems_are_refused(problems, tmp_path):

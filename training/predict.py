@@ -20,8 +20,15 @@ from mmcot.training.rows import complete_rows
 
 
 def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor]:
-    """The models of a trained folder or Hub id, ready on this process's device, and their processor."""
+    """The models of a trained folder or Hub id, ready on this process's device, and their processor.
+
+    Raises:
+        ValueError: for a folder whose training has not come to an end.
+    """
     root = MMCoTForConditionalGeneration.from_pretrained(model)
+    for stage, folder in root.config.stages.items() if Path(model).is_dir() else ():
+        if not Path(model, folder).is_dir():
+            raise ValueError(f"{model} has no {stage} model yet; repeat its training command, which goes on.")
     models = StageModels(root)
     for stage in models:
         models[stage].to(PartialState().device).eval()
