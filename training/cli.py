@@ -167,7 +167,9 @@ def evaluate(options: argparse.Namespace) -> None:
             options.model, options.dataset, options.split, options.predictions, data, options.batch_size
         )
     if options.ablations:
-        ablated = run_ablations(*load_trained(options.model), dataset, rows, batch_size=options.batch_size)
+        models, processor, features = load_trained(options.model)
+        size = options.batch_size
+        ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
     compared = options.compare
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated

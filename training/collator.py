@@ -8,14 +8,13 @@ import torch
 
 from mmcot.configuration import StageArguments
 from mmcot.modeling_mmcot import MMCoTProcessor
-from mmcot.training.features import FeatureCache
+from mmcot.training.features import PICTURE_HASHES, FeatureCache
 
 
 # Columns that training adds to a data set.
 GENERATED_RATIONALE = "generated_rationale"  # what stage 1 wrote; without it, stage 2 reads the gold rationale
 STAGE = "prompt_stage"  # which prompt and target to build from a row
 LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
-PICTURE_HASHES = "picture_hashes"  # content hashes of a problem's pictures, by which cached features are found
 
 
 @dataclass

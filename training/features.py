@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,8 @@ from mmcot.training.processes import is_main, wait_for_all, world
 T = TypeVar("T")
 U = TypeVar("U")
 
+# Column that stands for `image` where features are cached: the content hashes of a row's pictures.
+PICTURE_HASHES = "picture_hashes"
 # Pictures per file: what a kill loses, beside the batches that are on their way.
 SHARD_SIZE = 256
 # Threads that read pictures ahead of the tower. Decoding and resizing leave the interpreter to others meanwhile.
@@ -264,6 +266,22 @@ def probe_pictures() -> list[Image.Image]:
 def raw_bytes(tensor: torch.Tensor) -> memoryview:
     """The memory of a tensor, row by row."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def open_caches(
+    models: Mapping[str, MMCoTForConditionalGeneration], processor: MMCoTProcessor
+) -> dict[str, FeatureCache]:
+    """The cache of each stage's tower; none where the towers are trained, or there are none."""
+    frozen = {stage: model.vision_tower is not None and model.config.freeze_vision for stage, model in models.items()}
+    return {stage: FeatureCache.open(models[stage], processor) for stage in models} if all(frozen.values()) else {}
+
+
+def name_pictures(dataset: datasets.Dataset) -> datasets.Dataset:
+    """The data set with the content hashes of its pictures in their place."""
+    names = picture_hashes(dataset)
+    others = [name for name in dataset.column_names if name not in ("image", PICTURE_HASHES)]
+    feature = datasets.List(datasets.Value("string"))
+    return dataset.select_columns(others).add_column(PICTURE_HASHES, names, feature=feature)
 
 
 def picture_hashes(dataset: datasets.Dataset) -> list[list[str]]:

@@ -11,8 +11,8 @@ from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.modeling_mmcot.processing_mmcot import letter
 from mmcot.modeling_mmcot.writing_mmcot import write_batch
-from mmcot.training.collator import PICTURE_HASHES, picture_inputs
-from mmcot.training.features import FeatureCache
+from mmcot.training.collator import picture_inputs
+from mmcot.training.features import PICTURE_HASHES, FeatureCache, name_pictures
 from mmcot.training.processes import gather, is_main, world
 
 
@@ -85,6 +85,7 @@ def predict(
     processor: MMCoTProcessor,
     dataset: datasets.Dataset,
     rationales: Sequence[str] | None = None,
+    features: Mapping[str, FeatureCache] | None = None,
     **options,
 ) -> list[dict[str, Any]]:
     """Answers every problem of a data set.
@@ -93,18 +94,27 @@ def predict(
         models: by stage; `rationale` and `answer`, or a one-stage model alone.
         rationales: for two stages, what the answer is to be inferred from, one per row, instead of what the
             rationale stage writes.
+        features: by stage, caches of what frozen towers say of pictures; what they lack is computed.
         options: see [`write`].
 
     Returns:
         Rows `{id, rationale, answer_text, answer, choice_index, scores, unparsed}` in the order of the data set.
     """
+    if features:
+        for cache in features.values():
+            cache.fill(dataset, progress=False)
+        dataset = name_pictures(dataset)
+
+    def written(stage: str, texts: Sequence[str] | None = None) -> tuple[list[str], list[list[float] | None]]:
+        cache = features[stage] if features else None
+        return write(models[stage], processor, dataset, stage, texts, cache, **options)
+
     if ANSWER not in models:
         (stage,) = models
-        return prediction_rows(dataset, processor, stage, write(models[stage], processor, dataset, stage, **options))
+        return prediction_rows(dataset, processor, stage, written(stage))
     if rationales is None:
-        rationales = write(models[RATIONALE], processor, dataset, RATIONALE, **options)[0]
-    answers = write(models[ANSWER], processor, dataset, ANSWER, rationales, **options)
-    return prediction_rows(dataset, processor, ANSWER, answers, rationales)
+        rationales, _ = written(RATIONALE)
+    return prediction_rows(dataset, processor, ANSWER, written(ANSWER, rationales), rationales)
 
 
 def prediction_rows(

@@ -13,14 +13,16 @@ from mmcot.configuration import DataArguments
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.stages_mmcot import StageModels
 from mmcot.training.data import load_splits, pick_split
+from mmcot.training.features import FeatureCache, open_caches
 from mmcot.training.inference import predict, visible
 from mmcot.training.processes import is_main, wait_for_all
 from mmcot.training.rationales import BATCHES_PER_CHUNK
 from mmcot.training.rows import complete_rows
 
 
-def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor]:
-    """The models of a trained folder or Hub id, ready on this process's device, and their processor.
+def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:
+    """The models of a trained folder or Hub id, ready on this process's device, their processor, and the caches of
+    what their frozen towers say of pictures.
 
     Raises:
         ValueError: for a folder whose training has not come to an end.
@@ -32,7 +34,8 @@ def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor]:
     models = StageModels(root)
     for stage in models:
         models[stage].to(PartialState().device).eval()
-    return models, MMCoTProcessor.from_pretrained(model)
+    processor = MMCoTProcessor.from_pretrained(model)
+    return models, processor, open_caches(models, processor)
 
 
 def predict_file(
@@ -58,10 +61,12 @@ def predict_file(
     data = data or DataArguments()
     dataset = visible(pick_split(load_splits(spec, data), split))
     claim(output, {"model": model, "weights": weight_stamps(model), "dataset": spec, "split": split, **asdict(data)})
-    models, processor = load_trained(model)
+    models, processor, features = load_trained(model)
+    for cache in features.values():
+        cache.fill(dataset)
 
     def make_rows(part: datasets.Dataset) -> list[dict[str, Any]]:
-        return predict(models, processor, part, batch_size=batch_size)
+        return predict(models, processor, part, features=features, batch_size=batch_size)
 
     rows = complete_rows(output, dataset, make_rows, BATCHES_PER_CHUNK * batch_size, "predictions")
     if is_main():

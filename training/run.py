@@ -9,9 +9,7 @@ import datasets
 
 from mmcot.configuration import Recipe, RecipeError
 from mmcot.modeling_mmcot import MMCoTProcessor
-from mmcot.training.collator import PICTURE_HASHES
 from mmcot.training.data import load_data
-from mmcot.training.features import picture_hashes
 from mmcot.training.plan import model_folder
 from mmcot.training.processes import main_first
 from mmcot.training.run_folder import RunFolder
@@ -76,6 +74,4 @@ def load_run_splits(
             raise RecipeError(
                 f"The split {name!r} of {recipe.dataset} has problems without an answer; leave them out."
             )
-        if recipe.model.cache_features:
-            splits[name] = split.add_column(PICTURE_HASHES, picture_hashes(split))
     return splits, data.skipped

@@ -13,7 +13,7 @@ from transformers import set_seed
 from mmcot.configuration import Recipe, StageArguments
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import RATIONALE
-from mmcot.training.features import FeatureCache
+from mmcot.training.features import FeatureCache, name_pictures
 from mmcot.training.inference import write
 from mmcot.training.parts import build_base, build_processor, load_base, new_adapter
 from mmcot.training.plan import has_adapters, planned_models, repository_stages
@@ -97,8 +97,9 @@ def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
 
 def with_features(dataset: datasets.Dataset, model: Model, features: FeatureCache | None) -> datasets.Dataset:
     """The data set without pictures for a model that has their features, or no eyes."""
-    looks = features is None and model.vision_tower is not None
-    return dataset if looks else dataset.remove_columns("image")
+    if features is not None:
+        return name_pictures(dataset)
+    return dataset.remove_columns("image") if model.vision_tower is None else dataset
 
 
 def starting_model(run: Run, name: str, arguments: StageArguments) -> Model:

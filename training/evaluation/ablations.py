@@ -42,7 +42,7 @@ def run_ablations(
         dataset: the problems, with gold rationales for that ablation.
         predictions: of the full system. Where a problem has no gold rationale, the system keeps its own.
         seed: of the shuffle.
-        options: see [`predict`]; features computed before belong to other pictures and must not be among them.
+        options: see [`predict`].
 
     Returns:
         Prediction rows by the name of the ablation.
