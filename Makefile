@@ -12,7 +12,7 @@ quickstart: $(INSTALLED)  ## train both stages from scratch on drawn pictures, c
 	$(BIN)/mmcot quickstart
 
 test: $(INSTALLED)  ## unit tests: no network, no GPU, under two minutes
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)  ## the rest of the tests
 	$(BIN)/python -m pytest -q -m slow

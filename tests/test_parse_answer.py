@@ -134,7 +134,7 @@ TABLE = [
 
 
 def parse(text, choices):
-    return MMCoTProcessor.parse_answer(None, text, choices)
+    return MMCoTProcessor.parse_answer(text, choices)
 
 
 @pytest.mark.parametrize(("text", "choices", "index"), TABLE)
