@@ -19,7 +19,8 @@ EXAMPLES = {
     "--output predictions.jsonl",
     "evaluate": "mmcot evaluate --model runs/quickstart --dataset sketchqa:train=1,validation=1,test=200 "
     "--output report --ablations",
-    "features": "mmcot features configuration/own-data.yaml",
+    "features": "mmcot features configuration/sketchqa.yaml --model.config.freeze_vision true "
+    "--dataset sketchqa:train=200,validation=20,test=20",
     "ask": "mmcot ask --model runs/quickstart --image runs/quickstart/example_picture.png "
     "--question 'What is in the jar?' --choices gas solid",
 }
@@ -189,7 +190,8 @@ def ask(options: argparse.Namespace) -> None:
     answer = pipe(
         question=options.question, choices=options.choices, image=options.image or None, context=options.context
     )
-    print(f"Rationale: {answer['rationale']}")
+    if answer["rationale"] is not None:
+        print(f"Rationale: {answer['rationale']}")
     if answer["parsed"]:
         print(f"Answer: ({answer['answer']}) {answer['choice']}")
     else:
