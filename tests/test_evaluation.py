@@ -27,7 +27,7 @@ from mmcot.training.evaluation.comparison import compare, mcnemar
 from mmcot.training.evaluation.files import evaluate_file, headline
 from mmcot.training.evaluation.intervals import estimate, estimate_difference
 from mmcot.training.evaluation.predictions import match_predictions, read_predictions
-from mmcot.training.evaluation.scores import evaluate
+from mmcot.training.evaluation.scores import evaluate, with_whole_rationales
 from mmcot.training.evaluation.similarity import similarities
 from mmcot.training.picture_column import has_picture, stored_pictures
 
@@ -351,3 +351,14 @@ def test_evaluate_file_scores_compares_and_reports(tmp_path):
     assert (written["comparison"]["other"], written["comparison"]["only_first"]) == ("theirs", 6)
     assert written["ablations"][NO_RATIONALE]["all problems"]["difference"]["value"] == -75
     assert headline(metrics).startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.7 to 100.0 %; guessing")
+
+
+def test_whole_rationale_includes_the_lecture_where_the_model_writes_it(tiny_processor):
+    test = load_splits("sketchqa:train=1,validation=1,test=6,size=32")["test"]
+    test = test.remove_columns("lecture").add_column("lecture", ["Look at the picture first."] * 6)
+    assert with_whole_rationales(test, tiny_processor) is test
+    tiny_processor.lecture = True
+    whole = with_whole_rationales(test, tiny_processor)
+    rows = [{"id": row["id"], "choice_index": 0, "rationale": f"{row['lecture']} {row['solution']}"} for row in test]
+    assert evaluate(rows, whole)["rationale"]["rougeL"]["value"] == 1
+    assert evaluate(rows, test)["rationale"]["rougeL"]["value"] < 1

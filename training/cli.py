@@ -153,9 +153,11 @@ def predict(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`mmcot evaluate`."""
+    from mmcot.modeling_mmcot import MMCoTProcessor
     from mmcot.training.data import load_splits, pick_split
     from mmcot.training.evaluation.ablations import run_ablations
     from mmcot.training.evaluation.files import evaluate_file, headline
+    from mmcot.training.evaluation.scores import with_whole_rationales
     from mmcot.training.predict import load_trained, predict_file
 
     data, ablated = data_arguments(options), None
@@ -171,6 +173,8 @@ def evaluate(options: argparse.Namespace) -> None:
         models, processor, features = load_trained(options.model)
         size = options.batch_size
         ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
+    if options.model:
+        dataset = with_whole_rationales(dataset, MMCoTProcessor.from_pretrained(options.model))
     compared = options.compare
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated

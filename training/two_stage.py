@@ -17,7 +17,7 @@ from mmcot.modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.collator import GENERATED_RATIONALE
 from mmcot.training.curves import plot_curves
-from mmcot.training.evaluation.scores import evaluate
+from mmcot.training.evaluation.scores import evaluate, with_whole_rationales
 from mmcot.training.inference import prediction_rows
 from mmcot.training.parts import build_base, build_processor
 from mmcot.training.plan import has_adapters, planned_models, repository_stages
@@ -134,7 +134,7 @@ def answer_problems(run: Run, model: TrainedModel, stage: str) -> Predictions:
 def publishable(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Completes the run folder: scores, curves and card."""
     recipe, folder = run.recipe, run.folder
-    dataset = run.splits[recipe.evaluation.split]
+    dataset = with_whole_rationales(run.splits[recipe.evaluation.split], run.processor)
     metrics = evaluate(predictions, dataset, recipe.evaluation.by)
     if recipe.stages == RATIONALE:
         del metrics["accuracy"], metrics["unparsed"]

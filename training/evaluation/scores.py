@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from mmcot.modeling_mmcot import MMCoTProcessor
 from mmcot.training.evaluation.intervals import estimate
 from mmcot.training.evaluation.predictions import AnsweredProblems, match_predictions
 from mmcot.training.evaluation.similarity import similarities
@@ -31,6 +32,15 @@ CLASSES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 # How many ids of a kind are listed; the counts are complete.
 LISTED_IDS = 20
+
+
+def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) -> datasets.Dataset:
+    """The data set with all that the processor calls a rationale as `solution`: for some that includes the lecture."""
+    if not processor.lecture:
+        return dataset
+    texts = dataset.select_columns([name for name in dataset.column_names if name != "image"])
+    rationales = [processor.gold_rationale(row) for row in texts]
+    return dataset.remove_columns("solution").add_column("solution", rationales)
 
 
 def evaluate(
