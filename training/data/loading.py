@@ -68,8 +68,6 @@ def load_data(spec: str, arguments: DataArguments = DEFAULTS) -> Data:
     """
     name, _, options = spec.partition(":")
     if name == SKETCHQA:
-        if arguments != DEFAULTS:
-            raise ValueError(f"{SKETCHQA} is drawn as it should be; leave out the section data and its options.")
         return Data(load_sketchqa(parse_options(options)), [])
     arguments = with_absolute_paths(arguments)
     folder = import_source(find_source(spec, arguments), arguments)
