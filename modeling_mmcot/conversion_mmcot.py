@@ -1,9 +1,10 @@
-"""Weights of the official implementation (amazon-science/mm-cot) as this package's weights.
+"""Weights of the official implementation (amazon-science/mm-cot) as this package's weights, and the way back.
 
 Not shipped to the Hub: a converted folder no longer needs it.
 """
 
 import re
+from collections.abc import Iterable
 
 import torch
 from transformers import T5Config
@@ -17,21 +18,44 @@ FUSION_KEY = re.compile(
     r"^(?:encoder\.)?(image_dense|gate_dense|mha_layer\.out_proj|mha_layer\.in_proj)[._](weight|bias)$"
 )
 FUSION_NAMES = {"image_dense": "image_projection", "gate_dense": "gate", "mha_layer.out_proj": "output"}
+# The three layers that the official attention keeps as one, `mha_layer.in_proj`.
+ATTENTION = ("query", "key", "value")
+LANGUAGE_MODEL = "language_model."
+# Of so many wrong parameters an error gives the names.
+NAMED = 5
 
 
 def convert_state_dict(official: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Renames official parameters, of either release, and splits the attention's joint projection in three."""
+    """Renames copies of official parameters, of either release, and splits the attention's projection in three."""
     converted = {}
     for name, tensor in official.items():
         match = FUSION_KEY.match(name)
         if match is None:
-            converted[f"language_model.{name}"] = tensor
+            converted[f"{LANGUAGE_MODEL}{name}"] = tensor.clone()
         elif match[1] == "mha_layer.in_proj":
-            for layer, part in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+            # Too few parts: the missing layer is named when the model is built.
+            for layer, part in zip(ATTENTION, tensor.chunk(3), strict=False):
                 converted[f"fusion.{layer}.{match[2]}"] = part.clone()
         else:
-            converted[f"fusion.{FUSION_NAMES[match[1]]}.{match[2]}"] = tensor
+            converted[f"fusion.{FUSION_NAMES[match[1]]}.{match[2]}"] = tensor.clone()
     return converted
+
+
+def official_state_dict(model: MMCoTForConditionalGeneration) -> dict[str, torch.Tensor]:
+    """Copies of a model's parameters under the names of the second release; a vision tower has none there."""
+    ours = model.state_dict()
+    official = {
+        name.removeprefix(LANGUAGE_MODEL): tensor.clone()
+        for name, tensor in ours.items()
+        if name.startswith(LANGUAGE_MODEL)
+    }
+    for kind in ("weight", "bias"):
+        for theirs, name in FUSION_NAMES.items():
+            official[f"encoder.{theirs}.{kind}"] = ours[f"fusion.{name}.{kind}"].clone()
+        official[f"encoder.mha_layer.in_proj_{kind}"] = torch.cat(
+            [ours[f"fusion.{name}.{kind}"] for name in ATTENTION]
+        )
+    return official
 
 
 def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTForConditionalGeneration:
@@ -39,7 +63,7 @@ def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTFo
 
     Args:
         config: the checkpoint's `config.json`, a T5 configuration that does not know the vision sizes.
-        official: its parameters, under the names of either release.
+        official: its parameters, under the names of either release; the model has copies of them.
 
     Returns:
         A model without a vision tower, which reads the `image_features` the checkpoint was trained with and, like the
@@ -50,7 +74,7 @@ def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTFo
     """
     state_dict = convert_state_dict(official)
     projection = state_dict.get("fusion.image_projection.weight")
-    if projection is None:
+    if projection is None or projection.ndim != 2:
         raise ValueError("No image_dense.weight among the parameters: this is not an official MM-CoT checkpoint.")
     model, report = MMCoTForConditionalGeneration.from_pretrained(
         None,
@@ -61,8 +85,38 @@ def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTFo
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
-    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
-    wrong = {kind: sorted(report[kind]) for kind in kinds if report[kind]}
-    if wrong:
-        raise ValueError(f"The checkpoint does not fit its configuration: {wrong}")
+    wrong = {
+        "missing": report["missing_keys"],
+        "unexpected": report["unexpected_keys"],
+        "of another size": [name for name, *_ in report["mismatched_keys"]],
+    }
+    if any(wrong.values()):
+        found = "; ".join(f"{kind}: {name_some(names)}" for kind, names in wrong.items() if names)
+        raise ValueError(f"The parameters do not fit the configuration. {found}.")
     return model
+
+
+def official_config(config: MMCoTConfig) -> dict:
+    """The `config.json` of the official code: that of the language model, as transformers 4 wrote it.
+
+    Raises:
+        ValueError: for a language model that is no T5, which the official code is built on.
+    """
+    text = config.text_config
+    if text.model_type != "t5":
+        raise ValueError(f"The language model is {text.model_type!r}; the official code knows T5 models only.")
+    return {
+        "model_type": "t5",
+        "architectures": ["T5ForMultimodalGeneration"],
+        **{name: getattr(text, name) for name in T5Config.__annotations__},
+        **{name: getattr(config, name) for name in ("pad_token_id", "eos_token_id", "decoder_start_token_id")},
+        # transformers 4 read from this one field both whether the head is tied and whether its input is scaled.
+        "tie_word_embeddings": text.scale_decoder_outputs,
+    }
+
+
+def name_some(names: Iterable[str]) -> str:
+    """The first few names of many, in order, and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
