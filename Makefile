@@ -15,7 +15,7 @@ test: $(INSTALLED)  ## unit tests: no network, no GPU, under two minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)  ## the rest of the tests
-	$(BIN)/python -m pytest -q -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 lint: $(INSTALLED)  ## what pre-commit checks
 	$(BIN)/ruff check .
