@@ -1,5 +1,6 @@
 """The models behind the stages of a repository."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from transformers import PreTrainedModel
@@ -17,7 +18,8 @@ class StageModels(Mapping):
       stage's model out switches the base to its adapter, so use it before you take the next.
 
     Args:
-        root: the model at the repository's root; the others are loaded from where it came from.
+        root: the model at the repository's root; the others are loaded from where it came from, and from the commit
+            on the Hub that this code belongs to.
         models: of stages that are loaded already.
     """
 
@@ -33,11 +35,11 @@ class StageModels(Mapping):
     def _load(self, folder: str) -> PreTrainedModel:
         if folder == ROOT_FOLDER:
             return self.root
-        name = self.root.name_or_path
+        name, where = self.root.name_or_path, {"subfolder": folder, "revision": code_commit(__name__) or "main"}
         if not self.has_adapters:
-            return type(self.root).from_pretrained(name, subfolder=folder, dtype=self.root.dtype)
+            return type(self.root).from_pretrained(name, dtype=self.root.dtype, **where)
         if folder not in getattr(self.root, "peft_config", {}):
-            self.root.load_adapter(name, adapter_name=folder, adapter_kwargs={"subfolder": folder})
+            self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
         return self.root
 
     def __getitem__(self, stage: str) -> PreTrainedModel:
@@ -51,3 +53,13 @@ class StageModels(Mapping):
 
     def __len__(self) -> int:
         return len(self._models)
+
+
+def code_commit(module: str) -> str | None:
+    """The commit on the Hub that a module was loaded from; `None` where it is of a local folder or installed.
+
+    The library puts it into the module's name, and a pipeline's code is of the same commit as its root model. Neither
+    that model nor its configuration know their own.
+    """
+    commit = re.search(r"\.([0-9a-f]{40})\.\w+$", module)
+    return commit and commit[1]

@@ -23,6 +23,10 @@ EXAMPLES = {
     "--dataset sketchqa:train=200,validation=20,test=20",
     "ask": "mmcot ask --model runs/quickstart --image runs/quickstart/example_picture.png "
     "--question 'What is in the jar?' --choices gas solid",
+    "push": "mmcot push runs/quickstart someone/sketchqa --dry-run",
+    "info": "mmcot info runs/quickstart",
+    "convert": "mmcot convert mm-cot-base-rationale.zip converted --answer mm-cot-base-answer.zip",
+    "export": "mmcot export runs/quickstart exported --format official",
 }
 
 
@@ -78,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("--by", nargs="+", default=[], metavar="COLUMN", help="columns to report accuracy by")
     verb.add_argument("--similarity", metavar="FOLDER", help="sentence encoder to compare rationales with")
     verb.add_argument("--compare", type=Path, metavar="FILE", help="other predictions of the same problems")
+    verb.add_argument("--update-card", action="store_true", help="put the ablations into the card of --model, too")
     verb.add_argument("--ablations", action="store_true", help="what pictures and rationales are worth (with --model)")
     verb.add_argument("--batch-size", type=int, default=32, help="problems answered together (default: %(default)s)")
 
@@ -87,6 +92,27 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("--choices", required=True, nargs="+", metavar="OPTION", help="the options, two or more")
     verb.add_argument("--image", nargs="*", help="picture files; none for a question without picture")
     verb.add_argument("--context", help="text the question refers to")
+
+    verb = add_verb(verbs, "info", info, "what a trained folder or a repository of the Hub holds")
+    verb.add_argument("model", help="run folder or Hub id")
+
+    verb = add_verb(verbs, "push", push, "publish a trained folder on the Hub, in one commit")
+    verb.add_argument("folder", help="run folder")
+    verb.add_argument("repository", help="org/name on the Hub; made where it does not exist")
+    verb.add_argument("--private", action="store_true", help="only you see it")
+    verb.add_argument("--revision", help="branch to publish to")
+    verb.add_argument("--create-pr", action="store_true", help="open a pull request")
+    verb.add_argument("--dry-run", action="store_true", help="only list the files and their sizes")
+
+    verb = add_verb(verbs, "convert", convert, "make a repository of officially released weights")
+    verb.add_argument("source", type=Path, help="folder or zip as published: the rationale model, or the only one")
+    verb.add_argument("output", type=Path, help="folder to write")
+    verb.add_argument("--answer", type=Path, metavar="SOURCE", help="the answer model that belongs to it")
+
+    verb = add_verb(verbs, "export", export, "write a trained folder for other code")
+    verb.add_argument("folder", type=Path, help="run folder")
+    verb.add_argument("output", type=Path, help="folder to write")
+    verb.add_argument("--format", default="official", choices=("official",), help="(default: %(default)s)")
     return parser
 
 
@@ -153,6 +179,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`mmcot evaluate`."""
+    from mmcot.hub_card.card import add_ablations
     from mmcot.modeling_mmcot import MMCoTProcessor
     from mmcot.training.data import load_splits, pick_split
     from mmcot.training.evaluation.ablations import run_ablations
@@ -161,6 +188,8 @@ def evaluate(options: argparse.Namespace) -> None:
     from mmcot.training.predict import load_trained, predict_file
 
     data, ablated = data_arguments(options), None
+    if options.update_card and not options.ablations:
+        raise ValueError("--update-card puts ablations into a card; give --ablations, too.")
     if options.ablations and not options.model:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
     dataset = pick_split(load_splits(options.dataset, data), options.split)
@@ -179,6 +208,8 @@ def evaluate(options: argparse.Namespace) -> None:
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
     )
+    if options.update_card:
+        add_ablations(Path(options.model), options.output / "metrics.json")
     print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")
 
 
@@ -200,6 +231,42 @@ def ask(options: argparse.Namespace) -> None:
         print(f"Answer: ({answer['answer']}) {answer['choice']}")
     else:
         print(f"Answer: none of the options could be read from {answer['answer_text']!r}")
+
+
+def info(options: argparse.Namespace) -> None:
+    """`mmcot info`."""
+    from mmcot.training.info import describe
+
+    print(describe(options.model))
+
+
+def push(options: argparse.Namespace) -> None:
+    """`mmcot push`."""
+    from mmcot.hub_card.publish import planned_files, publish
+
+    if options.dry_run:
+        files = planned_files(options.folder)
+        print("\n".join(f"{size:>14,}  {name}" for name, size in files))
+        print(f"{sum(size for _, size in files):>14,}  bytes in {len(files)} files; nothing was sent")
+        return
+    commit = publish(options.folder, options.repository, options.private, options.revision, options.create_pr)
+    print(f"Published at {commit.pr_url or commit.repo_url}, commit {commit.oid}.")
+
+
+def convert(options: argparse.Namespace) -> None:
+    """`mmcot convert`."""
+    from mmcot.training.convert import convert_checkpoint
+
+    convert_checkpoint(options.source, options.output, options.answer)
+    print(f"The repository is {options.output}.")
+
+
+def export(options: argparse.Namespace) -> None:
+    """`mmcot export`."""
+    from mmcot.training.export import export_official
+
+    export_official(options.folder, options.output)
+    print(f"Written to {options.output}.")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from transformers import set_seed
 
 from mmcot.configuration import Recipe, RecipeError
 from mmcot.hub_card import write_card
+from mmcot.hub_card.card import library_versions
 from mmcot.modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.collator import GENERATED_RATIONALE
@@ -50,7 +51,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     if any(map(folder.finished, complete)):
         say(f"{folder.root} is complete; nothing to do. Remove the folder to train again.")
         return folder.read_json("metrics.json")
-    say(device_line())
+    say(f"Training on {hardware()}.")
     run = prepare(recipe, folder, say)
     predictions = two_stages(run) if RATIONALE in planned_models(recipe) else one_model(run)
     return publishable(run, predictions)
@@ -75,11 +76,11 @@ def one_model(run: Run) -> Predictions:
     return answer_problems(run, model, stages[-1])
 
 
-def device_line() -> str:
-    """Where the training runs, said before it starts."""
+def hardware() -> str:
+    """What the training runs on."""
     if torch.cuda.is_available():
-        return f"Training on {torch.cuda.device_count()} x {torch.cuda.get_device_name()}."
-    return f"Training on the CPU, {torch.get_num_threads()} threads."
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"the CPU, {torch.get_num_threads()} threads"
 
 
 def prepare(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> Run:
@@ -144,11 +145,12 @@ def publishable(run: Run, predictions: Predictions) -> dict[str, Any]:
     }
     metrics["truncation"] = vars(run.processor.truncation)
     metrics["skipped"] = run.skipped
+    metrics["hardware"], metrics["versions"] = hardware(), library_versions()
     if is_main():
         folder.write_json("metrics.json", metrics)
         plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
-        write_card(folder.root, recipe.settings, metrics)
         name_stages(folder, repository_stages(recipe))
+        write_card(folder.root, recipe.settings, metrics)
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.stages}")
     run.say(f"{headline(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")

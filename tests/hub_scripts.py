@@ -1,0 +1,39 @@
+"""What the processes run that publish to the test server and load from it."""
+
+PUBLISH = """
+import sys
+from mmcot.hub_card.publish import publish
+print(publish(sys.argv[1], sys.argv[2], private="private" in sys.argv).oid)
+"""
+DOWNLOAD = """
+import sys
+from huggingface_hub import constants, snapshot_download
+constants.DOWNLOAD_CHUNK_SIZE = 1000
+print(snapshot_download(sys.argv[1], max_workers=1))
+"""
+PUSH_PARTS = """
+import sys
+from mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+for part in (MMCoTForConditionalGeneration, MMCoTProcessor):
+    part.from_pretrained(sys.argv[1]).push_to_hub(sys.argv[2])
+"""
+# `mmcot` cannot be imported: all code comes from the folder or from the Hub.
+PULL = """
+import hashlib, json, sys
+sys.modules["mmcot"] = None
+from transformers import pipeline
+
+question, *places = json.loads(sys.argv[1])
+results = []
+for name, revision in places:
+    pipe = pipeline("multimodal-cot", model=name, trust_remote_code=True, revision=revision)
+    answer = pipe(question, max_new_tokens=8)
+    release = getattr(sys.modules[type(pipe).__module__], "RELEASE", None)
+    weights = []
+    for stage in pipe.stages:
+        tensors = sorted(pipe.stages[stage].state_dict().items())
+        text = b"".join(key.encode() + tensor.contiguous().numpy().tobytes() for key, tensor in tensors)
+        weights.append(hashlib.sha256(text).hexdigest())
+    results.append([release, answer["rationale"], answer["answer_text"], weights])
+print(json.dumps(results))
+"""
