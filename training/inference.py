@@ -13,6 +13,7 @@ from mmcot.modeling_mmcot.processing_mmcot import letter
 from mmcot.modeling_mmcot.writing_mmcot import write_batch
 from mmcot.training.collator import picture_inputs
 from mmcot.training.features import PICTURE_HASHES, FeatureCache, name_pictures
+from mmcot.training.picture_column import without_pictures
 from mmcot.training.processes import gather, is_main, world
 
 
@@ -53,7 +54,7 @@ def write(
         The texts, and how probable the model finds each option (`None` for stages that write a rationale).
     """
     rows = visible(dataset)
-    text_rows = rows.remove_columns([name for name in rows.column_names if name == "image"])
+    text_rows = without_pictures(rows)
     if model.vision_tower is None:
         rows = text_rows
     prompts = [

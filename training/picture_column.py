@@ -10,6 +10,11 @@ import datasets
 Stored = dict[str, Any] | list[dict[str, Any]] | None
 
 
+def without_pictures(dataset: datasets.Dataset) -> datasets.Dataset:
+    """All columns but `image`: to read the texts, nothing has to be decoded."""
+    return dataset.select_columns([name for name in dataset.column_names if name != "image"])
+
+
 def stored_pictures(dataset: datasets.Dataset) -> list[Stored]:
     """The column `image` as stored, without decoding; `None` for each row where there is no such column."""
     feature = dataset.features.get("image")

@@ -15,6 +15,7 @@ from mmcot.training.collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCol
 from mmcot.training.features import FeatureCache
 from mmcot.training.inference import write
 from mmcot.training.metrics import accuracy, rouge_l
+from mmcot.training.picture_column import without_pictures
 
 
 POSITION_TABLE = "relative_attention_bias.weight"
@@ -95,7 +96,7 @@ def free_scores(
     An answer stage reads the rationales that a model wrote before: the data set's, or those of this model if it is
     trained for both.
     """
-    texts = dataset.remove_columns([name for name in dataset.column_names if name == "image"])
+    texts = without_pictures(dataset)
     written = texts[GENERATED_RATIONALE][:] if GENERATED_RATIONALE in texts.column_names else None
     scores = {}
     for stage in stages:
@@ -115,7 +116,7 @@ def free_scores(
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:
     """The data set once for each stage, with the stage and, for length buckets, the tokens of each prompt."""
     parts = []
-    texts = dataset.remove_columns([name for name in dataset.column_names if name == "image"])
+    texts = without_pictures(dataset)
     for stage in stages:
         prompts = [processor.build_prompt(row, stage, row.get(GENERATED_RATIONALE)) for row in texts]
         lengths = [len(ids) for ids in processor.encode_prompts(prompts)]

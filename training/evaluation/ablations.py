@@ -15,7 +15,7 @@ from mmcot.training.evaluation.comparison import compare_outcomes
 from mmcot.training.evaluation.intervals import estimate
 from mmcot.training.evaluation.predictions import match_predictions
 from mmcot.training.inference import predict
-from mmcot.training.picture_column import as_list, has_picture, replace_pictures, stored_pictures
+from mmcot.training.picture_column import as_list, has_picture, replace_pictures, stored_pictures, without_pictures
 
 
 FULL_SYSTEM = "full system"
@@ -66,7 +66,7 @@ def gold_rationales(
 ) -> list[str]:
     """Each problem's gold rationale, or the predicted one where it has none."""
     predicted = {str(row["id"]): row.get("rationale") or "" for row in predictions}
-    texts = dataset.select_columns([name for name in dataset.column_names if name != "image"])
+    texts = without_pictures(dataset)
     return [processor.gold_rationale(row) or predicted.get(str(row["id"]), "") for row in texts]
 
 

@@ -10,7 +10,7 @@ import datasets
 import numpy as np
 
 from mmcot.modeling_mmcot import MMCoTProcessor
-from mmcot.training.picture_column import has_picture
+from mmcot.training.picture_column import has_picture, without_pictures
 
 
 @dataclass
@@ -105,7 +105,7 @@ def labelled_problems(dataset: datasets.Dataset) -> list[dict[str, Any]]:
     """
     if not len(dataset):
         raise ValueError("The data set holds no problem to score; choose a split that has some.")
-    rows = dataset.select_columns([name for name in dataset.column_names if name != "image"]).to_list()
+    rows = without_pictures(dataset).to_list()
     for row, pictured in zip(rows, has_picture(dataset), strict=True):
         if row.get("answer") is None:
             raise ValueError(

@@ -13,6 +13,7 @@ from mmcot.training.evaluation.intervals import estimate
 from mmcot.training.evaluation.predictions import AnsweredProblems, match_predictions
 from mmcot.training.evaluation.similarity import similarities
 from mmcot.training.metrics import chance, rationale_scores
+from mmcot.training.picture_column import without_pictures
 
 
 LOWER_GRADES = {f"grade{grade}" for grade in range(1, 7)}
@@ -38,7 +39,7 @@ def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) 
     """The data set with all that the processor calls a rationale as `solution`: for some that includes the lecture."""
     if not processor.lecture:
         return dataset
-    texts = dataset.select_columns([name for name in dataset.column_names if name != "image"])
+    texts = without_pictures(dataset)
     rationales = [processor.gold_rationale(row) for row in texts]
     return dataset.remove_columns("solution").add_column("solution", rationales)
 
