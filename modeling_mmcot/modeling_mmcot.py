@@ -1,7 +1,7 @@
 """The MMCoT network: a T5-family encoder-decoder whose encoder output is fused with image features."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     # Never run. `save_pretrained` ships the files it finds in import lines, so this puts the pipeline and the
     # processor into every saved folder.
     from .pipeline_mmcot import MMCoTPipeline  # noqa: F401
+
+
+HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only")
 
 
 @dataclass
@@ -38,6 +41,15 @@ class MMCoTPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _can_compile_fullgraph = True
+    # How the Hub was asked for this model; those of its further stages must come from the same commit.
+    origin: dict[str, Any] = {}
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded  # a tuple with `output_loading_info`
+        model.origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
+        return loaded
 
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention

@@ -1,6 +1,5 @@
 """The models behind the stages of a repository."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from transformers import PreTrainedModel
@@ -18,8 +17,8 @@ class StageModels(Mapping):
       stage's model out switches the base to its adapter, so use it before you take the next.
 
     Args:
-        root: the model at the repository's root; the others are loaded from where it came from, and from the commit
-            on the Hub that this code belongs to.
+        root: the model at the repository's root; the others are loaded from where it came from, on the Hub from the
+            same revision.
         models: of stages that are loaded already.
     """
 
@@ -35,7 +34,7 @@ class StageModels(Mapping):
     def _load(self, folder: str) -> PreTrainedModel:
         if folder == ROOT_FOLDER:
             return self.root
-        name, where = self.root.name_or_path, {"subfolder": folder, "revision": code_commit(__name__) or "main"}
+        name, where = self.root.name_or_path, {"subfolder": folder, **self.root.origin}
         if not self.has_adapters:
             return type(self.root).from_pretrained(name, dtype=self.root.dtype, **where)
         if folder not in getattr(self.root, "peft_config", {}):
@@ -53,13 +52,3 @@ class StageModels(Mapping):
 
     def __len__(self) -> int:
         return len(self._models)
-
-
-def code_commit(module: str) -> str | None:
-    """The commit on the Hub that a module was loaded from; `None` where it is of a local folder or installed.
-
-    The library puts it into the module's name, and a pipeline's code is of the same commit as its root model. Neither
-    that model nor its configuration know their own.
-    """
-    commit = re.search(r"\.([0-9a-f]{40})\.\w+$", module)
-    return commit and commit[1]

@@ -1,16 +1,19 @@
-"""Tiny models, tokenizer and processor, made in memory from fixed seeds, and the folder of reference data."""
+"""Tiny models, tokenizer and processor, made in memory from fixed seeds; the folder of reference data; a small Hub."""
 
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.configuration import load_recipe
 from mmcot.training.tokenizer import train_tokenizer
+
+from .hub_server import HubServer
 
 
 # pytest sets up the root folder, being a package, by importing its `__init__.py` under the clone's name or, where that
@@ -147,3 +150,18 @@ def own_cache(tmp_path_factory):
 def tiny_recipe():
     """Function of an output folder and overrides: the packaged SketchQA recipe, cut down to seconds."""
     return lambda folder, *overrides: load_recipe(PACKAGED_RECIPE, [*TINY, "--output_dir", str(folder), *overrides])
+
+
+@pytest.fixture
+def hub():
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def logged_in(hub, monkeypatch):
+    """Function of a token: this process talks to the server with it."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", "hf_owner")
+    return lambda token: monkeypatch.setenv("HF_TOKEN", token)

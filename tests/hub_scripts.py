@@ -21,12 +21,9 @@ for part in (MMCoTForConditionalGeneration, MMCoTProcessor):
 PULL = """
 import hashlib, json, sys
 sys.modules["mmcot"] = None
-from transformers import pipeline
+from transformers import AutoModelForSeq2SeqLM, AutoProcessor, pipeline
 
-question, *places = json.loads(sys.argv[1])
-results = []
-for name, revision in places:
-    pipe = pipeline("multimodal-cot", model=name, trust_remote_code=True, revision=revision)
+def facts(pipe):
     answer = pipe(question, max_new_tokens=8)
     release = getattr(sys.modules[type(pipe).__module__], "RELEASE", None)
     weights = []
@@ -34,6 +31,16 @@ for name, revision in places:
         tensors = sorted(pipe.stages[stage].state_dict().items())
         text = b"".join(key.encode() + tensor.contiguous().numpy().tobytes() for key, tensor in tensors)
         weights.append(hashlib.sha256(text).hexdigest())
-    results.append([release, answer["rationale"], answer["answer_text"], weights])
+    return [release, answer["rationale"], answer["answer_text"], weights]
+
+question, *places = json.loads(sys.argv[1])
+results = []
+for name, revision, *tokens in places:
+    where = {"trust_remote_code": True, "revision": revision, "token": tokens[0] if tokens else None}
+    pipe = pipeline("multimodal-cot", model=name, **where)
+    results.append(facts(pipe))
+    parts = {"model": AutoModelForSeq2SeqLM.from_pretrained(name, **where)}
+    parts["processor"] = AutoProcessor.from_pretrained(name, **where)
+    assert facts(type(pipe)(**parts)) == results[-1]
 print(json.dumps(results))
 """

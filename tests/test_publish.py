@@ -14,11 +14,9 @@ from transformers import ViTImageProcessorPil
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
 from mmcot.hub_card.publish import check_repository, content_of, planned_files, publish
-from mmcot.modeling_mmcot.stages_mmcot import code_commit
 
 from .hub_repository import HubError
 from .hub_scripts import DOWNLOAD, PUBLISH, PULL, PUSH_PARTS
-from .hub_server import HubServer
 
 
 REPO = "org/tiny"
@@ -87,21 +85,6 @@ def folder(make_folder, tmp_path):
 
 
 @pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def logged_in(hub, monkeypatch):
-    """Function of a token: this process talks to the server with it."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", "hf_owner")
-    return lambda token: monkeypatch.setenv("HF_TOKEN", token)
-
-
-@pytest.fixture
 def environment(hub, tmp_path):
     """Function of variables: those of a process whose Hub is the server, with a cache that is empty at first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
@@ -126,6 +109,7 @@ def python(environment):
 @pytest.fixture
 def pull(python):
     """Function of folders or names with their revisions: release, texts and weights of a pipeline from each."""
+    # Each place may bring a token.
     return lambda *places, **variables: json.loads(python(PULL, json.dumps([QUESTION, *places]), **variables))
 
 
@@ -286,13 +270,6 @@ class TestRefusals:
         assert "\n" not in str(broken.value)
 
 
-def test_commit_stands_in_the_name_of_the_module():
-    commit = "0" * 40
-    assert code_commit(f"transformers_modules.org.tiny.{commit}.stages_mmcot") == commit
-    assert code_commit("transformers_modules.folder.0123456789abcdef.stages_mmcot") is None
-    assert code_commit("mmcot.modeling_mmcot.stages_mmcot") is None
-
-
 @pytest.mark.slow
 class TestPull:
     """What was pushed, loaded again where `mmcot` is not installed."""
@@ -317,8 +294,10 @@ class TestPull:
 
     def test_private_repository_opens_with_a_token_only(self, folder, python, pull, environment, tmp_path):
         python(PUBLISH, folder, REPO, "private", HF_TOKEN="hf_owner")
-        local, pulled = pull((str(folder), None), (REPO, None), HF_TOKEN="hf_reader")
+        places = (str(folder), None), (REPO, None)
+        local, pulled = pull(*places, HF_TOKEN="hf_reader")
         assert pulled == local
+        assert pull((REPO, None, "hf_reader"), HF_HOME=str(tmp_path / "passed")) == [local]
         for token in ("", "hf_other"):
             stranger = environment(HF_TOKEN=token, HF_HOME=str(tmp_path / "stranger"))
             done = subprocess.run([sys.executable, "-c", DOWNLOAD, REPO], env=stranger, capture_output=True, text=True)
