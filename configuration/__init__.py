@@ -5,6 +5,7 @@ from mmcot.modeling_mmcot import MMCoTConfig
 from .arguments import (
     DataArguments,
     EvaluationArguments,
+    HubArguments,
     LoraArguments,
     ModelArguments,
     ProcessorArguments,
@@ -16,6 +17,7 @@ from .recipe import Recipe, RecipeError, load_recipe
 __all__ = [
     "DataArguments",
     "EvaluationArguments",
+    "HubArguments",
     "LoraArguments",
     "MMCoTConfig",
     "ModelArguments",

@@ -148,3 +148,21 @@ class EvaluationArguments:
     by: list[str] = field(default_factory=list)
     batch_size: int = 32
     validation_limit: int = 200
+
+
+@dataclass
+class HubArguments:
+    """Where a run is published as soon as it is complete: keys of the section `training`, named as in
+    `TrainingArguments`.
+
+    Args:
+        push_to_hub: publish the run folder, as `mmcot push` does.
+        hub_model_id: `org/name`; by default the name of the run folder, in your own namespace.
+        hub_private_repo: only you see it.
+        hub_revision: branch to publish to.
+    """
+
+    push_to_hub: bool = False
+    hub_model_id: str | None = None
+    hub_private_repo: bool = False
+    hub_revision: str | None = None

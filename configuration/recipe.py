@@ -13,6 +13,7 @@ import yaml
 from .arguments import (
     DataArguments,
     EvaluationArguments,
+    HubArguments,
     LoraArguments,
     ModelArguments,
     ProcessorArguments,
@@ -59,7 +60,7 @@ class Recipe:
             of the training split. They cost `folds - 1` times the training of the rationale model, or with `max_steps`
             `folds` times.
         lora: adapters instead of full training; see `LoraArguments`.
-        data, model, processor, evaluation: see their dataclasses.
+        data, model, processor, evaluation, hub: see their dataclasses.
         training: of each model by its name, `rationale`, `answer`, `joint`, `one_stage`; all start from the section
             `training`.
         settings: the resolved recipe as plain data.
@@ -77,6 +78,7 @@ class Recipe:
     processor: ProcessorArguments
     evaluation: EvaluationArguments
     lora: LoraArguments | None
+    hub: HubArguments
     training: dict[str, StageArguments]
     settings: dict[str, Any]
 
@@ -158,15 +160,33 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
     lora = build_section(LORA, LoraArguments, read_section(settings, LORA)) if settings.get(LORA) is not None else None
     if sections["model"].quantization and (lora is None or lora.merge):
         raise RecipeError("model.quantization is for training with lora, without lora.merge; add the section lora.")
+    hub = build_hub(settings)
     training = {name: build_training(name, settings, plain["seed"]) for name in MODEL_SECTIONS}
-    return Recipe(**plain, **sections, lora=lora, training=training, settings=settings)
+    return Recipe(**plain, **sections, lora=lora, hub=hub, training=training, settings=settings)
+
+
+def build_hub(settings: dict[str, Any]) -> HubArguments:
+    """Where the run is published. The models of a run make one repository, so this is never said of one of them."""
+    for name in MODEL_SECTIONS:
+        for key in filter(is_of_hub, read_section(settings, name)):
+            raise RecipeError(f"{name}.{key}: a run is published as a whole; put {key} under {SHARED_SECTION}.")
+    shared = read_section(settings, SHARED_SECTION)
+    hub = build_section(SHARED_SECTION, HubArguments, {key: shared[key] for key in filter(is_of_hub, shared)})
+    hub.hub_model_id = hub.hub_model_id or Path(settings["output_dir"]).resolve().name
+    return hub
+
+
+def is_of_hub(key: str) -> bool:
+    """Whether a key of a training section is about the Hub; the Trainers of the models have nothing to do with it."""
+    return key == "push_to_hub" or key.startswith("hub_")
 
 
 def build_training(name: str, settings: dict[str, Any], seed: int) -> StageArguments:
     """The training of one model: its own section over the shared one."""
     folder = Path(settings["output_dir"], "run", "checkpoints", name)
     sections = {**read_section(settings, SHARED_SECTION), **read_section(settings, name)}
-    return build_section(name, StageArguments, {"seed": seed, **sections, "output_dir": str(folder)})
+    own = {key: value for key, value in sections.items() if not is_of_hub(key)}
+    return build_section(name, StageArguments, {"seed": seed, **own, "output_dir": str(folder)})
 
 
 def check_choices(plain: dict[str, Any]) -> None:

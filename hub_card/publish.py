@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+import yaml
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -18,7 +19,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from mmcot.hub_card.card import name_repository
+from mmcot.hub_card.card import name_repository, without_places
 
 
 # All that is published: these at the root and in the folder of each stage,
@@ -67,13 +68,8 @@ def publish(
     """
     folder, api = Path(folder), HfApi()
     names = [name for name, _ in planned_files(folder)]
+    repo_id = open_repository(repo_id, private)
     with readable_errors(repo_id):
-        validate_repo_id(repo_id)
-        if get_token() is None:
-            raise OSError("There is no token for the Hub. Log in with `hf auth login`, or set HF_TOKEN.")
-        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        if private and not api.model_info(repo_id).private:
-            raise ValueError(f"{repo_id} exists and everyone can read it. Make it private first, or use another name.")
         if revision and not create_pr:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
         # Old weights could be loaded in place of these. Papers and pictures there may be of another hand.
@@ -87,6 +83,23 @@ def publish(
             revision=revision,
             create_pr=create_pr,
         )
+
+
+def open_repository(repo_id: str, private: bool = False) -> str:
+    """Makes a repository where there is none; see [`publish`], before which there is no need to call this.
+
+    Returns:
+        Its whole name, with the namespace.
+    """
+    api = HfApi()
+    with readable_errors(repo_id):
+        validate_repo_id(repo_id)
+        if get_token() is None:
+            raise OSError("There is no token for the Hub. Log in with `hf auth login`, or set HF_TOKEN.")
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if private and not api.model_info(repo_id).private:
+            raise ValueError(f"{repo_id} exists and everyone can read it. Make it private first, or use another name.")
+    return repo_id
 
 
 def planned_files(folder: str | Path) -> list[tuple[str, int]]:
@@ -117,13 +130,18 @@ def is_model_file(name: str, stages: Mapping[str, str]) -> bool:
 
 
 def content_of(path: Path, repo_id: str) -> Path | bytes:
-    """What is uploaded of a file: cards and adapters name the repository itself, not a folder of this machine."""
+    """What is uploaded of a file. Cards and adapters name the repository itself, and none a place of this machine."""
     if path.name == "README.md":
         return name_repository(path.read_text(encoding="utf-8"), repo_id).encode()
-    if path.name != ADAPTER_CONFIG:
+    if path.name == "recipe.yaml":
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_dump(without_places(settings), sort_keys=False, allow_unicode=True).encode()
+    if path.name not in ("config.json", ADAPTER_CONFIG):
         return path
-    config = json.loads(path.read_text(encoding="utf-8")) | {"base_model_name_or_path": repo_id, "revision": None}
-    return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if path.name == ADAPTER_CONFIG:
+        config |= {"base_model_name_or_path": repo_id, "revision": None}
+    return (json.dumps(without_places(config), indent=2, sort_keys=True) + "\n").encode()
 
 
 def check_repository(folder: Path) -> None:

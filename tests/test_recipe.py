@@ -90,6 +90,8 @@ def test_plain_words_and_numbers(text, value):
         ({}, ["--processor.lecture", "3"], "processor.lecture is 3; it must be bool"),
         ({"training": [1]}, [], "training must be a section"),
         ({}, ["--answer.start_from", "nowhere"], "answer: start_from is 'nowhere'"),
+        ({}, ["--answer.push_to_hub", "true"], "answer.push_to_hub: .* put push_to_hub under training"),
+        ({}, ["--training.hub_model", "a/b"], "training.hub_model: did you mean hub_model_id?"),
         ({}, ["--seed"], "--key value pairs"),
         ({}, ["seed", "3"], "--key value pairs"),
     ],
@@ -97,6 +99,14 @@ def test_plain_words_and_numbers(text, value):
 def test_refusals_name_the_key_and_the_remedy(recipe_file, changes, overrides, message):
     with pytest.raises(RecipeError, match=message):
         load_recipe(recipe_file(**changes), overrides)
+
+
+def test_run_is_published_under_the_name_of_its_folder_unless_it_has_another(recipe_file):
+    assert not load_recipe(recipe_file()).hub.push_to_hub
+    recipe = load_recipe(recipe_file(), ["--training.push_to_hub", "true"])
+    assert (recipe.hub.push_to_hub, recipe.hub.hub_model_id) == (True, "run")
+    assert not any(arguments.push_to_hub for arguments in recipe.training.values())
+    assert load_recipe(recipe_file(), ["--training.hub_model_id", "org/name"]).hub.hub_model_id == "org/name"
 
 
 def test_file_that_is_missing_or_not_yaml(tmp_path):

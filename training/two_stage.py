@@ -14,6 +14,7 @@ from transformers import set_seed
 from mmcot.configuration import Recipe, RecipeError
 from mmcot.hub_card import write_card
 from mmcot.hub_card.card import library_versions
+from mmcot.hub_card.publish import open_repository, publish
 from mmcot.modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.training.collator import GENERATED_RATIONALE
@@ -47,8 +48,22 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     """
     folder = RunFolder(recipe)
     say = say if is_main() else (lambda text: None)
-    complete = [f"evaluation of {stages}" for stages in {recipe.stages, "both"}]
-    if any(map(folder.finished, complete)):
+    hub, published = recipe.hub, f"publication of {recipe.stages}"
+    publishes = hub.push_to_hub and is_main() and not folder.finished(published)
+    if publishes:
+        open_repository(hub.hub_model_id, hub.hub_private_repo)  # what is refused should be so before the training
+    metrics = complete(recipe, folder, say)
+    if publishes:
+        commit = publish(folder.root, hub.hub_model_id, hub.hub_private_repo, hub.hub_revision)
+        say(f"Published at {commit.repo_url}, commit {commit.oid}.")
+    folder.finish(published)
+    return metrics
+
+
+def complete(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
+    """Everything that is still to be done in a run folder; gives what its `metrics.json` then holds."""
+    phases = [f"evaluation of {stages}" for stages in {recipe.stages, "both"}]
+    if any(map(folder.finished, phases)):
         say(f"{folder.root} is complete; nothing to do. Remove the folder to train again.")
         return folder.read_json("metrics.json")
     say(f"Training on {hardware()}.")
