@@ -1,9 +1,6 @@
 """A saved folder works where `mmcot` is not installed: real processes in which importing it fails."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,45 +12,14 @@ from transformers import ViTImageProcessorPil
 import mmcot
 from mmcot import MMCoTPipeline, MMCoTProcessor
 
+from .remote_process import run_without_mmcot
+
 
 SOURCES = Path(mmcot.__file__).parent / "modeling_mmcot"
 # All but the converter, which no model needs.
 SHIPPED = {path.name for path in SOURCES.glob("*_mmcot.py")} - {"conversion_mmcot.py"}
 STAGES = {"rationale": ".", "answer": "answer"}
 QUESTION = {"question": "Which colour has the ball?", "choices": ["green", "red", "blue"], "hint": "Look at the ball."}
-
-# What each process begins with.
-WITHOUT_MMCOT = """
-import importlib.abc, json, sys
-
-class Blocker(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "mmcot":
-            raise ImportError("mmcot is not installed here")
-
-sys.meta_path.insert(0, Blocker())
-try:
-    import mmcot
-except ImportError as error:
-    assert "not installed here" in str(error)
-else:
-    raise SystemExit("mmcot could be imported")
-
-from PIL import Image
-from transformers import pipeline
-
-task = json.load(open(sys.argv[1]))
-question = task["question"] | {"image": Image.open(task["picture"])}
-result = {}
-
-def ask(folder, *name):
-    return pipeline(*name, model=folder, trust_remote_code=True)(question, max_new_tokens=8)
-"""
-
-FINISH = """
-result["modules"] = sorted(name for name in sys.modules if name.partition(".")[0] == "mmcot")
-json.dump(result, open(sys.argv[2], "w"))
-"""
 
 LOAD_AND_SAVE_AGAIN = """
 from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM, AutoProcessor
@@ -88,22 +54,8 @@ result["answers"] = {folder: ask(folder, "multimodal-cot") for folder in task["f
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Function that runs code in a process without `mmcot`, without network and with an empty cache."""
-
-    def run(code, **task):
-        home = tmp_path_factory.mktemp("elsewhere")
-        (home / "task.json").write_text(json.dumps(task))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "PYTHON"))}
-        environment |= {"HF_HOME": str(home / "hub"), "HF_MODULES_CACHE": str(home / "modules")}
-        environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        arguments = [sys.executable, "-I", "-c", WITHOUT_MMCOT + code + FINISH, "task.json", "result.json"]
-        done = subprocess.run(arguments, cwd=home, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr[-4000:]
-        result = json.loads((home / "result.json").read_text())
-        assert result["modules"] == []
-        return result
-
-    return run
+    """Function of code and a task for [`run_without_mmcot`]."""
+    return lambda code, **task: run_without_mmcot(code, tmp_path_factory.mktemp("elsewhere"), **task)
 
 
 @pytest.fixture(scope="module")
