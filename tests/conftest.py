@@ -36,6 +36,7 @@ TINY = [
     *("--training.disable_tqdm", "true"),
     *("--training.use_cpu", "true"),
     *("--rationale.max_steps", "4"),
+    *("--rationale.generation_max_length", "16"),
     *("--answer.max_steps", "4"),
 ]
 

@@ -57,14 +57,14 @@ def test_no_label_reaches_a_prediction(model, questions, tmp_path):
         "none": questions("none.jsonl", answer=None, solution=None, lecture=None),
     }
     for name, spec in specs.items():
-        predicted(model, spec, tmp_path / f"{name}.out.jsonl")
+        predicted(model, spec, tmp_path / f"{name}.out.jsonl", batch_size=20)
     contents = [(tmp_path / f"{name}.out.jsonl").read_bytes() for name in specs]
     assert contents[0] == contents[1] == contents[2]
     assert contents[0].count(b"\n") == 20
 
 
 def test_rows_have_what_the_readme_promises(model, questions, tmp_path):
-    rows = predicted(model, questions("q.jsonl"), tmp_path / "out.jsonl")
+    rows = predicted(model, questions("q.jsonl"), tmp_path / "out.jsonl", batch_size=20)
     assert rows == read_rows(tmp_path / "out.jsonl")
     for row in rows:
         assert list(row) == ["id", "rationale", "answer_text", "answer", "choice_index", "scores", "unparsed"]

@@ -154,6 +154,7 @@ def test_folder_saved_there_is_a_repository_too(name, here, there):
     assert not list(saved.glob("*.bin")) + list(saved.glob("*.pt"))
 
 
+@pytest.mark.slow
 def test_every_folder_answers_the_same_in_a_further_process(here, there_again):
     expected = {"again": here["answer"], "parts": here["answer"], "joint": here["joint"]}
     assert {name: rounded(answer) for name, answer in there_again.items()} == {

@@ -46,7 +46,7 @@ def test_run_folder_is_a_repository(finished_run):
 def test_stages_have_different_weights_and_their_own_length(finished_run):
     folder, _, _ = finished_run
     generation = [json.loads((folder / name / "generation_config.json").read_text()) for name in (".", "answer")]
-    assert [settings["max_new_tokens"] for settings in generation] == [48, 12]
+    assert [settings["max_new_tokens"] for settings in generation] == [16, 12]
     assert all("max_length" not in settings for settings in generation)
     assert (folder / "model.safetensors").read_bytes() != (folder / "answer" / "model.safetensors").read_bytes()
 
