@@ -18,7 +18,9 @@ class ModelArguments:
         vocab_size: tokens of a trained tokenizer.
         vision_model: folder or Hub id of an image encoder.
         vision_config: instead of `vision_model`: its configuration. Without both, the model reads no pictures.
-        image_size: side in pixels of the square pictures that the tower of `vision_config` reads.
+        image_size: what pictures are resized to: the side of a square in pixels, or the `size` of an image processor,
+            such as `{shortest_edge: 224, longest_edge: 1333}`. Without it as the checkpoint of `vision_model` says;
+            for `vision_config` 224.
         fast_start: prepare the language model of `text_config` for a short training (`training/fast_start.py`).
         cache_features: compute the features of a frozen image encoder once per picture, and keep them on the disk.
         quantization: arguments of `transformers.BitsAndBytesConfig`, such as `{load_in_4bit: true}`, for `text_model`;
@@ -32,7 +34,7 @@ class ModelArguments:
     vocab_size: int = 1000
     vision_model: str | None = None
     vision_config: dict[str, Any] | None = None
-    image_size: int = 224
+    image_size: int | dict[str, int] | None = None
     fast_start: bool = False
     cache_features: bool = True
     quantization: dict[str, Any] | None = None

@@ -22,7 +22,7 @@ import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
 from mmcot.configuration import load_recipe
 from mmcot.training.data import load_data
-from mmcot.training.parts import new_adapter
+from mmcot.training.parts import build_image_processor, new_adapter
 from mmcot.training.two_stage import run_recipe
 
 
@@ -182,6 +182,24 @@ def test_settings_are_those_of_the_papers(name, rate, batch, lecture):
         assert (training.lr_scheduler_type, training.warmup_steps, training.seed) == ("linear", 0, 42)
         assert (training.bf16, training.fp16) == (False, False)
         assert training.generation_max_length == longest
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "shape"),
+    [
+        ("scienceqa-detr-unifiedqa", [], (3, 224, 298)),
+        ("scienceqa-detr-unifiedqa", ["--model.image_size", "null"], (3, 800, 1066)),
+        ("scienceqa-detr-unifiedqa", ["--model.image_size", "64"], (3, 64, 64)),
+        ("sketchqa", [], (3, 64, 64)),
+        ("sketchqa", ["--model.image_size", "null"], (3, 224, 224)),
+    ],
+)
+def test_pictures_have_the_size_that_the_recipe_says(name, overrides, shape, tmp_path):
+    DetrImageProcessorPil().save_pretrained(tmp_path)
+    model = read(name, *overrides).model
+    model.vision_model = model.vision_model and str(tmp_path)
+    pixels = build_image_processor(model)([Image.new("RGB", (640, 480))], return_tensors="pt")["pixel_values"]
+    assert pixels.shape == (1, *shape)
 
 
 def build_at_real_size(name):

@@ -10,6 +10,7 @@ from transformers import (
     AutoConfig,
     AutoImageProcessor,
     AutoTokenizer,
+    BaseImageProcessor,
     BitsAndBytesConfig,
     PreTrainedConfig,
     PreTrainedTokenizerBase,
@@ -30,10 +31,7 @@ NEW_PARTS = ["fusion"]
 def build_processor(recipe: Recipe, train: datasets.Dataset) -> MMCoTProcessor:
     """The processor of a recipe; where it names no tokenizer, one is trained on the training split."""
     model = recipe.model
-    if model.vision_model is not None:
-        image_processor = AutoImageProcessor.from_pretrained(model.vision_model)
-    else:
-        image_processor = ViTImageProcessorPil(size={"height": model.image_size, "width": model.image_size})
+    image_processor = build_image_processor(model)
     tokenizer_source = model.tokenizer or model.text_model
     if tokenizer_source is not None:
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_source)
@@ -41,6 +39,17 @@ def build_processor(recipe: Recipe, train: datasets.Dataset) -> MMCoTProcessor:
         texts = training_texts(image_processor, recipe.processor, train)
         tokenizer = train_tokenizer(texts, model.vocab_size)
     return MMCoTProcessor(image_processor, tokenizer, **vars(recipe.processor))
+
+
+def build_image_processor(model: ModelArguments) -> BaseImageProcessor:
+    """What makes pictures ready for the tower of a model section."""
+    size = model.image_size
+    if isinstance(size, int):
+        size = {"height": size, "width": size}
+    settings = {} if size is None else {"size": size}
+    if model.vision_model is None:
+        return ViTImageProcessorPil(**settings)
+    return AutoImageProcessor.from_pretrained(model.vision_model, **settings)
 
 
 def training_texts(image_processor, settings: ProcessorArguments, train: datasets.Dataset) -> Iterator[str]:
