@@ -51,6 +51,10 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         model.origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
         return loaded
 
+    def save_pretrained(self, save_directory, *args, max_shard_size: int | str = "5GB", **kwargs):
+        # The library's 50 GB is more than many a connection or file system takes in one piece.
+        super().save_pretrained(save_directory, *args, max_shard_size=max_shard_size, **kwargs)
+
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention
         # layer, so that the start does not depend on the width.

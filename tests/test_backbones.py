@@ -22,6 +22,7 @@ from transformers import (
     T5GemmaConfig,
     ViTConfig,
     ViTForImageClassification,
+    modeling_utils,
 )
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
@@ -297,6 +298,19 @@ def test_parts_in_half_precision(t5, inputs):
     output = logits(model, {"input_ids": inputs["input_ids"]}, image_features=torch.ones(2, 3, 24))
     assert output.dtype == model.dtype
     assert output.isfinite().all()
+
+
+def test_shards_hold_five_gigabytes_unless_told_otherwise(tiny_model, tmp_path, monkeypatch):
+    sizes, split = [], modeling_utils.split_torch_state_dict_into_shards
+
+    def spy(weights, **options):
+        sizes.append(options["max_shard_size"])
+        return split(weights, **options)
+
+    monkeypatch.setattr(modeling_utils, "split_torch_state_dict_into_shards", spy)
+    tiny_model.save_pretrained(tmp_path)
+    tiny_model.save_pretrained(tmp_path, max_shard_size="1MB")
+    assert sizes == ["5GB", "1MB"]
 
 
 @pytest.mark.parametrize("shard", ["5GB", "60KB"], ids=["one_file", "sharded"])
