@@ -20,6 +20,7 @@ from mmcot.modeling_mmcot.stages_mmcot import ROOT_FOLDER
 TEMPLATE = Path(__file__).with_name("template.md")
 # Tasks of the Hub. It has none for rationales, and one without pictures has no picture to ask about.
 PICTURE_TASK, TEXT_TASK = "visual-question-answering", "question-answering"
+TAGS = ["mmcot", "multimodal-cot", "chain-of-thought"]
 LIBRARIES = ("mmcot", "torch", "transformers", "datasets", "peft", "huggingface-hub")
 # Names in the ablations of an evaluation.
 FULL_SYSTEM, BLANK, PICTURED = "full system", "blank pictures", "with a picture"
@@ -41,27 +42,25 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     fill_card(folder.resolve().name, settings, metrics, stages, parameters).save(folder / "README.md")
 
 
-def add_ablations(folder: Path, report: Path) -> None:
-    """Takes what `mmcot evaluate --ablations` measured into the scores and the card of a run.
+def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
+    """Takes what pictures and rationales were found to be worth into the scores and the card of a run.
 
     Args:
         folder: the run folder.
-        report: the `metrics.json` of the evaluation, on the split that the run itself was scored on.
+        ablations: of the split that the run itself was scored on, see
+            [`mmcot.training.evaluation.ablations.ablation_table`].
 
     Raises:
-        ValueError: for an evaluation without ablations, or of other problems.
+        ValueError: for ablations of other problems.
     """
     metrics, settings = (folder / name for name in ("metrics.json", "recipe.yaml"))
     scores = json.loads(metrics.read_text(encoding="utf-8"))
-    ablations = json.loads(report.read_text(encoding="utf-8")).get("ablations")
-    if ablations is None:
-        raise ValueError(f"{report} holds no ablations; make it by mmcot evaluate --ablations.")
     again = ablations[FULL_SYSTEM][tables.ALL_PROBLEMS]["accuracy"]
     first = scores.get("accuracy", {}).get(tables.AVERAGE)
     # Another device may round another way, so that an answer differs here and there.
     if first is None or again["n"] != first["n"] or not first["low"] <= again["value"] <= first["high"]:
         raise ValueError(
-            f"{report} is of other problems than {metrics}; evaluate the split that the run was scored on."
+            f"The ablations are of other problems than {metrics}; evaluate the split that the run was scored on."
         )
     scores["ablations"] = ablations
     metrics.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -141,7 +140,7 @@ def metadata(
         base_model=[base for base in bases if base and is_hub_id(base)] or None,
         datasets=[dataset] if "/" in dataset and is_hub_id(dataset) else None,
         metrics=[result.metric_type for result in results],
-        tags=["mmcot", "multimodal-cot", "chain-of-thought"],
+        tags=TAGS,
         model_name=name,
         eval_results=results,
     )

@@ -2,10 +2,7 @@
 work as printed."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jinja2
@@ -44,6 +41,8 @@ from mmcot.hub_card.training_data import describe_data, is_hub_id
 from mmcot.hub_card.weights import count_by_folder
 from mmcot.training.evaluation import ablations, scores
 from mmcot.training.metrics import rationale_scores
+
+from .remote_process import run_snippets, snippets
 
 
 GOLDEN = Path(__file__).with_name("data") / "card.md"
@@ -341,46 +340,22 @@ def test_sizes_are_those_of_the_models(repositories, make_model):
 
 
 def test_ablations_of_an_evaluation_reach_the_card(repositories, tmp_path):
-    folder, report = repositories["joint"], tmp_path / "metrics.json"
-    report.write_text(json.dumps(without("ablations")), encoding="utf-8")
-    with pytest.raises(ValueError, match="holds no ablations; make it by mmcot evaluate"):
-        add_ablations(folder, report)
-    report.write_text(json.dumps(invent_metrics()), encoding="utf-8")
-    add_ablations(folder, report)
+    folder, other = repositories["joint"], invent_metrics()["ablations"]
+    add_ablations(folder, invent_metrics()["ablations"])
     assert "| blank pictures, with a picture | 50.0 % | -30.0 |" in (folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["ablations"]
-    other = invent_metrics()
-    other["ablations"][FULL_SYSTEM][ALL_PROBLEMS]["accuracy"]["n"] = 299
-    report.write_text(json.dumps(other), encoding="utf-8")
-    with pytest.raises(ValueError, match="is of other problems than"):
-        add_ablations(folder, report)
-
-
-RUN_SNIPPETS = """
-import json, sys
-
-for source in json.load(open(sys.argv[1])):
-    exec(compile(source, "<card>", "exec"), {})
-    print("=====")
-assert "mmcot" not in sys.modules
-"""
+    other[FULL_SYSTEM][ALL_PROBLEMS]["accuracy"]["n"] = 299
+    with pytest.raises(ValueError, match="are of other problems than"):
+        add_ablations(folder, other)
 
 
 @pytest.fixture(scope="module")
 def printed(repositories, tmp_path_factory):
     """What both snippets of each card print, in a process that has only the repository's own code."""
-    home = tmp_path_factory.mktemp("visitor")
-    sources = []
-    for folder in repositories.values():
-        text = name_repository((folder / "README.md").read_text(encoding="utf-8"), str(folder))
-        sources += re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (home / "snippets.json").write_text(json.dumps(sources), encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "PYTHON"))}
-    environment |= {"HF_HOME": str(home / "hub"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-I", "-c", RUN_SNIPPETS, "snippets.json"]
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return dict(zip(repositories, zip(*[iter(done.stdout.split("=====\n"))] * 2, strict=False), strict=False))
+    texts = {folder: (folder / "README.md").read_text(encoding="utf-8") for folder in repositories.values()}
+    sources = [source for folder, text in texts.items() for source in snippets(name_repository(text, str(folder)))]
+    printed = run_snippets(sources, tmp_path_factory.mktemp("visitor"))
+    return dict(zip(repositories, zip(*[iter(printed)] * 2, strict=False), strict=False))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The command `mmcot`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +26,8 @@ EXAMPLES = {
     "--question 'What is in the jar?' --choices gas solid",
     "push": "mmcot push runs/quickstart someone/sketchqa --dry-run",
     "info": "mmcot info runs/quickstart",
-    "convert": "mmcot convert mm-cot-base-rationale.zip converted --answer mm-cot-base-answer.zip",
+    "convert": "mmcot convert mm-cot-base-rationale.zip converted --answer mm-cot-base-answer.zip "
+    "--vision-model google/vit-large-patch32-384",
     "export": "mmcot export runs/quickstart exported --format official",
 }
 
@@ -108,6 +110,9 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("source", type=Path, help="folder or zip as published: the rationale model, or the only one")
     verb.add_argument("output", type=Path, help="folder to write")
     verb.add_argument("--answer", type=Path, metavar="SOURCE", help="the answer model that belongs to it")
+    verb.add_argument(
+        "--vision-model", metavar="NAME", help="folder or Hub id of the image encoder it was trained with"
+    )
 
     verb = add_verb(verbs, "export", export, "write a trained folder for other code")
     verb.add_argument("folder", type=Path, help="run folder")
@@ -209,7 +214,8 @@ def evaluate(options: argparse.Namespace) -> None:
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
     )
     if options.update_card:
-        add_ablations(Path(options.model), options.output / "metrics.json")
+        report = json.loads((options.output / "metrics.json").read_text(encoding="utf-8"))
+        add_ablations(Path(options.model), report["ablations"])
     print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")
 
 
@@ -257,7 +263,7 @@ def convert(options: argparse.Namespace) -> None:
     """`mmcot convert`."""
     from mmcot.training.convert import convert_checkpoint
 
-    convert_checkpoint(options.source, options.output, options.answer)
+    convert_checkpoint(options.source, options.output, options.answer, options.vision_model)
     print(f"The repository is {options.output}.")
 
 

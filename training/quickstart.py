@@ -17,14 +17,16 @@ from typing import Any
 import datasets
 
 from mmcot.configuration import Recipe, load_recipe
+from mmcot.hub_card.card import add_ablations
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from mmcot.modeling_mmcot.stages_mmcot import StageModels
 from mmcot.training.data import load_splits
-from mmcot.training.evaluation.ablations import blank_pictures, shuffled_pictures
+from mmcot.training.evaluation.ablations import BLANK as BLANK_PICTURES
+from mmcot.training.evaluation.ablations import SHUFFLED as SHUFFLED_PICTURES
+from mmcot.training.evaluation.ablations import ablation_table, run_ablations
 from mmcot.training.evaluation.scores import evaluate
 from mmcot.training.example_figure import draw_example
-from mmcot.training.inference import predict
 from mmcot.training.metrics import chance
 from mmcot.training.rows import read_rows
 from mmcot.training.run_folder import RunFolder
@@ -32,7 +34,8 @@ from mmcot.training.two_stage import run_recipe
 
 
 RECIPE = Path(__file__).parents[1] / "configuration" / "sketchqa.yaml"
-TWO_STAGE, BLANK, SHUFFLED = "two stages", "two stages, blank pictures", "two stages, shuffled pictures"
+TWO_STAGE = "two stages"
+BLANK, SHUFFLED = f"{TWO_STAGE}, {BLANK_PICTURES}", f"{TWO_STAGE}, {SHUFFLED_PICTURES}"
 ONE_STAGE, CHANCE = "one stage, question to answer", "chance"
 # Loaded as a stranger would load it from the Hub: another process, the folder's own code.
 ASK = """
@@ -93,17 +96,20 @@ def quickstart_recipe(output: Path, seed: int, *overrides: str) -> Recipe:
 def compare(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[str, Any]:
     """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
     folder = Path(recipe.output_dir)
-    results = {TWO_STAGE: accuracies(read_rows(folder / "predictions.jsonl"), test)}
-    models, processor = (
-        StageModels(MMCoTForConditionalGeneration.from_pretrained(folder)),
-        MMCoTProcessor.from_pretrained(folder),
-    )
-    for name, dataset in ((BLANK, blank_pictures(test)), (SHUFFLED, shuffled_pictures(test, recipe.seed))):
-        say(f"The same {len(test)} problems: {name}.")
-        results[name] = accuracies(predict(models, processor, dataset, batch_size=recipe.evaluation.batch_size), test)
-    results[ONE_STAGE] = accuracies(predict_in_one_stage(recipe, say), test)
-    results[CHANCE] = chances(test)
-    return results
+    predictions = read_rows(folder / "predictions.jsonl")
+    models = StageModels(MMCoTForConditionalGeneration.from_pretrained(folder))
+    processor = MMCoTProcessor.from_pretrained(folder)
+    say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
+    size = recipe.evaluation.batch_size
+    ablated = run_ablations(models, processor, test, predictions, recipe.seed, batch_size=size)
+    add_ablations(folder, ablation_table(predictions, ablated, test))
+    systems = {
+        TWO_STAGE: predictions,
+        BLANK: ablated[BLANK_PICTURES],
+        SHUFFLED: ablated[SHUFFLED_PICTURES],
+        ONE_STAGE: predict_in_one_stage(recipe, say),
+    }
+    return {name: accuracies(rows, test) for name, rows in systems.items()} | {CHANCE: chances(test)}
 
 
 def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
