@@ -11,12 +11,19 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoTokenizer, BartConfig, pipeline
+from transformers import AutoModel, AutoTokenizer, BartConfig, ViTImageProcessorPil, pipeline
 
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
 from mmcot.modeling_mmcot.conversion_mmcot import convert_official
-from mmcot.training.convert import IMAGE_PROCESSORS, convert_checkpoint, read_pickle, save_processor
+from mmcot.training.convert import (
+    IMAGE_PROCESSORS,
+    convert_checkpoint,
+    official_image_processor,
+    read_pickle,
+    save_processor,
+)
 from mmcot.training.export import export_official
 
 
@@ -36,8 +43,8 @@ def silent(_):
     """What is told to nobody."""
 
 
-def convert(source, output, answer=None):
-    convert_checkpoint(source, output, answer, say=silent)
+def convert(source, output, answer=None, vision_model=None):
+    convert_checkpoint(source, output, answer, vision_model, say=silent)
     return output
 
 
@@ -150,18 +157,26 @@ def test_two_checkpoints_make_one_repository(checkpoint, tmp_path):
     assert isinstance(answer["rationale"], str)
 
 
-def test_image_encoder_can_be_added(checkpoint, make_config, tmp_path):
-    model = MMCoTForConditionalGeneration.from_pretrained(convert(checkpoint(), tmp_path / "converted"))
-    model.vision_tower = AutoModel.from_config(make_config().vision_config).eval()
-    model.config.vision_config = model.vision_tower.config
-    model.save_pretrained(tmp_path / "seeing")
-    read, pictures = MMCoTForConditionalGeneration.from_pretrained(tmp_path / "seeing"), torch.ones(1, 3, 16, 16)
-    assert torch.equal(read.get_image_features(pictures), model.get_image_features(pictures))
+def test_with_an_image_encoder_it_reads_pictures(checkpoint, make_config, tmp_path):
+    tower = AutoModel.from_config(make_config().vision_config).eval()
+    tower.save_pretrained(tmp_path / "tower")
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "tower")
+    folder = convert(checkpoint(), tmp_path / "converted", checkpoint("gated_untied_small", "b"), tmp_path / "tower")
+    pictures = MMCoTProcessor.from_pretrained(folder).encode_images([Image.new("RGB", (30, 20))])["pixel_values"]
+    for stage in (folder, folder / "answer"):
+        model = MMCoTForConditionalGeneration.from_pretrained(stage)
+        assert torch.equal(model.get_image_features(pictures), tower(pictures).last_hidden_state)
+        assert not any(parameter.requires_grad for parameter in model.vision_tower.parameters())
+    wider = AutoModel.from_config(type(tower.config)(**{**tower.config.to_dict(), "hidden_size": 48}))
+    wider.save_pretrained(tmp_path / "wider")
+    with pytest.raises(ValueError, match="gives 48 numbers per image patch, and the checkpoint was trained with 24"):
+        convert(tmp_path / "checkpoint", tmp_path / "other", vision_model=tmp_path / "wider")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("size", IMAGE_PROCESSORS)
 def test_image_processor_is_that_of_the_features(size, tmp_path, checkpoint):
-    save_processor(checkpoint(), size, tmp_path / "out", silent)
+    save_processor(checkpoint(), official_image_processor(size, None), tmp_path / "out", silent)
     read = MMCoTProcessor.from_pretrained(tmp_path / "out").image_processor
     assert type(read).__name__.removesuffix("Pil") == type(IMAGE_PROCESSORS[size]()).__name__.removesuffix("Pil")
 

@@ -1,6 +1,7 @@
 """Checkpoints of the official implementation, as they were published, become a repository of this package.
 
-mmcot convert mm-cot-large-rationale.zip converted --answer mm-cot-large-answer.zip
+mmcot convert mm-cot-large-rationale.zip converted --answer mm-cot-large-answer.zip \
+  --vision-model google/vit-large-patch32-384
 """
 
 import json
@@ -16,12 +17,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.serialization import get_unsafe_globals_in_checkpoint
-from transformers import AutoTokenizer, CLIPImageProcessorPil, DetrImageProcessorPil, ViTImageProcessorPil
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    BaseImageProcessor,
+    CLIPImageProcessorPil,
+    DetrImageProcessorPil,
+    ViTImageProcessorPil,
+)
 from transformers.image_utils import PILImageResampling
 
+from mmcot.hub_card.converted import write_converted_card
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, vision_feature_size
 from mmcot.modeling_mmcot.conversion_mmcot import convert_official
+from mmcot.modeling_mmcot.modeling_mmcot import load_vision_tower
 from mmcot.modeling_mmcot.stages_mmcot import ROOT_FOLDER
 
 
@@ -41,20 +51,24 @@ UNREADABLE = (RuntimeError, EOFError, torch.serialization.pickle.UnpicklingError
 
 
 def convert_checkpoint(
-    source: str | Path, output: str | Path, answer: str | Path | None = None, say: Callable[[str], None] = print
+    source: str | Path,
+    output: str | Path,
+    answer: str | Path | None = None,
+    vision_model: str | None = None,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Makes a repository of one official checkpoint, or of two, the models of both stages.
 
-    Official models have no image encoder: the result takes `image_features (batch, patches, size)` computed elsewhere,
-    for the second release the last hidden states of `google/vit-large-patch32-384`. To read pictures, set that model
-    as `vision_tower` and its configuration as `config.vision_config`, and save again; the processor prepares pictures
-    for it already.
+    Official models have no image encoder: without `vision_model` the result takes `image_features (batch, patches,
+    size)` computed elsewhere.
 
     Args:
         source: folder, or zip file of one, with `config.json`, weights (`pytorch_model.bin` or safetensors) and
             tokenizer. It becomes the rationale model.
         output: folder that does not exist yet or is empty; it appears whole or not at all.
         answer: such a checkpoint of the answer model.
+        vision_model: folder or Hub id of the image encoder that made the features of the training, to read pictures
+            with; for the second release `google/vit-large-patch32-384`.
         say: told what was done.
 
     Raises:
@@ -75,14 +89,38 @@ def convert_checkpoint(
                 model = read_checkpoint(folder)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
+            if vision_model is not None:
+                add_vision_tower(model, vision_model)
             model.config.stages = stages
             model.save_pretrained(repository / stages[stage])
             if stage == RATIONALE:
-                save_processor(folder, model.config.image_feature_size, repository, say)
+                image_processor = official_image_processor(model.config.image_feature_size, vision_model)
+                save_processor(folder, image_processor, repository, say)
+        names = [path.resolve().name for path in sources.values()]
+        write_converted_card(
+            repository, output.resolve().name, names, stages, model.config.image_feature_size, vision_model or ""
+        )
         if output.exists():
             output.rmdir()
         os.replace(repository, output)
     say(f"Converted {' and '.join(map(str, sources.values()))} into {output}.")
+
+
+def add_vision_tower(model: MMCoTForConditionalGeneration, name: str) -> None:
+    """Lets a converted model look at pictures itself.
+
+    Raises:
+        ValueError: for an image encoder whose features are of another size than those of the training.
+    """
+    tower, wanted = load_vision_tower(name), model.config.image_feature_size
+    size = vision_feature_size(tower.config)
+    if size != wanted:
+        raise ValueError(
+            f"{name} gives {size} numbers per image patch, and the checkpoint was trained with {wanted}. "
+            "Name the image encoder that made its features; for 1024 it is google/vit-large-patch32-384."
+        )
+    model.vision_tower, model.config.vision_config = tower, tower.config
+    model.freeze_vision_tower()
 
 
 def checkpoint_folder(source: Path, scratch: Path) -> Path:
@@ -168,11 +206,19 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def save_processor(folder: Path, feature_size: int, repository: Path, say: Callable[[str], None]) -> None:
+def official_image_processor(feature_size: int, vision_model: str | None) -> BaseImageProcessor:
+    """What prepared the pictures of the training, known by the size of their features, or else the encoder's own."""
+    if feature_size not in IMAGE_PROCESSORS and vision_model is not None:
+        return AutoImageProcessor.from_pretrained(vision_model)
+    return IMAGE_PROCESSORS.get(feature_size, VIT)()
+
+
+def save_processor(
+    folder: Path, image_processor: BaseImageProcessor, repository: Path, say: Callable[[str], None]
+) -> None:
     """The processor with the checkpoint's tokenizer and the official words."""
     if not any((folder / name).is_file() for name in VOCABULARY):
         say(f"The checkpoint has neither {' nor '.join(VOCABULARY)}: the repository lacks tokenizer and processor.")
         return
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    image_processor = IMAGE_PROCESSORS.get(feature_size, VIT)()
     MMCoTProcessor(image_processor, tokenizer, newline="official").save_pretrained(repository)

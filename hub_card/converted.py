@@ -1,0 +1,41 @@
+"""The model card of converted weights: what they are and how to use them. No run of ours stands behind it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from mmcot.hub_card.card import PICTURE_TASK, TAGS, without_places
+from mmcot.hub_card.weights import count_by_folder
+from mmcot.modeling_mmcot.configuration_mmcot import ANSWER
+
+
+TEMPLATE = Path(__file__).with_name("converted.md")
+
+
+def write_converted_card(
+    folder: Path, name: str, sources: Sequence[str], stages: Mapping[str, str], feature_size: int, vision_model: str
+) -> None:
+    """Writes `README.md` into a folder of converted weights.
+
+    Args:
+        folder: a Hub repository.
+        name: of the repository.
+        sources: names of the checkpoints.
+        stages: folder of each stage.
+        feature_size: numbers per image patch.
+        vision_model: name of the image encoder that was added; empty without one.
+    """
+    # `other` is the Hub's word for a licence that has to be read.
+    metadata = {"library_name": "transformers", "pipeline_tag": PICTURE_TASK, "license": "other", "language": "en"}
+    card = ModelCard.from_template(
+        ModelCardData(**metadata, tags=TAGS),
+        template_path=str(TEMPLATE),
+        name=name,
+        sources=" and ".join(f"`{source}`" for source in sources),
+        two_stages=ANSWER in stages,
+        vision_model=without_places(vision_model),
+        feature_size=feature_size,
+        parameters=sum(count_by_folder(folder, stages).values()),
+    )
+    card.save(folder / "README.md")
