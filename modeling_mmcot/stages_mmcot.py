@@ -1,11 +1,28 @@
 """The models behind the stages of a repository."""
 
+import os
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 
 ROOT_FOLDER = "."
+
+
+@contextmanager
+def without_false_alarms() -> Iterator[None]:
+    """Loads a second adapter in silence: the library warns of the first, and calls its parameters missing."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            yield
+    finally:
+        logging.set_verbosity(level)
 
 
 class StageModels(Mapping):
@@ -38,7 +55,15 @@ class StageModels(Mapping):
         if not self.has_adapters:
             return type(self.root).from_pretrained(name, dtype=self.root.dtype, **where)
         if folder not in getattr(self.root, "peft_config", {}):
-            self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
+            if os.path.isdir(name):  # transformers before 5.23 seeks the settings of a local adapter at the root
+                name, where = os.path.join(name, folder), {}
+            with without_false_alarms():
+                report = self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
+            lost = sorted(key for key in report.missing_keys if f".{folder}." in key)
+            if lost:
+                raise ValueError(
+                    f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again."
+                )
         return self.root
 
     def __getitem__(self, stage: str) -> PreTrainedModel:

@@ -43,7 +43,7 @@ for name, folder in task["folders"].items():
         if "." in stages.values():
             model = load(AutoModel, folder, **({} if place == "." else {"subfolder": place}))
         elif place not in getattr(model, "peft_config", {}):
-            model.load_adapter(folder, adapter_name=place, adapter_kwargs={"subfolder": place})
+            model.load_adapter(f"{folder}/{place}", adapter_name=place)
         if "." not in stages.values():
             model.set_adapter(place)
         inputs = processor(images=[question["image"]], text=[processor.build_prompt(question, stage)])
