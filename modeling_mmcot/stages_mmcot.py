@@ -51,20 +51,23 @@ class StageModels(Mapping):
     def _load(self, folder: str) -> PreTrainedModel:
         if folder == ROOT_FOLDER:
             return self.root
+        if self.has_adapters:
+            self._load_adapter(folder)
+            return self.root
+        where = {"subfolder": folder, **self.root.origin}
+        return type(self.root).from_pretrained(self.root.name_or_path, dtype=self.root.dtype, **where)
+
+    def _load_adapter(self, folder: str) -> None:
+        if folder in getattr(self.root, "peft_config", {}):
+            return
         name, where = self.root.name_or_path, {"subfolder": folder, **self.root.origin}
-        if not self.has_adapters:
-            return type(self.root).from_pretrained(name, dtype=self.root.dtype, **where)
-        if folder not in getattr(self.root, "peft_config", {}):
-            if os.path.isdir(name):  # transformers before 5.23 seeks the settings of a local adapter at the root
-                name, where = os.path.join(name, folder), {}
-            with without_false_alarms():
-                report = self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
-            lost = sorted(key for key in report.missing_keys if f".{folder}." in key)
-            if lost:
-                raise ValueError(
-                    f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again."
-                )
-        return self.root
+        if os.path.isdir(name):  # transformers before 5.23 seeks the settings of a local adapter at the root
+            name, where = os.path.join(name, folder), {}
+        with without_false_alarms():
+            report = self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
+        lost = sorted(key for key in report.missing_keys if f".{folder}." in key)
+        if lost:
+            raise ValueError(f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again.")
 
     def __getitem__(self, stage: str) -> PreTrainedModel:
         model = self._models[stage]

@@ -3,6 +3,7 @@ work as printed."""
 
 import json
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import jinja2
@@ -274,6 +275,11 @@ def test_names_are_those_of_the_evaluation():
     assert set(RATIONALE_LABELS) == {*rationale_scores("a", "a"), "similarity"}
     assert (FULL_SYSTEM, BLANK, PICTURED) == (ablations.FULL_SYSTEM, ablations.BLANK, ablations.PICTURED)
     assert ablations.ALL_PROBLEMS == ALL_PROBLEMS
+
+
+def test_card_names_the_oldest_transformers_that_the_package_takes():
+    bound = next(line for line in requires("mmcot") if line.startswith("transformers"))
+    assert f"({bound.removeprefix('transformers>=')} or newer)" in TEMPLATE.read_text(encoding="utf-8")
 
 
 def test_versions_are_those_of_the_installation():
