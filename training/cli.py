@@ -264,7 +264,6 @@ def convert(options: argparse.Namespace) -> None:
     from mmcot.training.convert import convert_checkpoint
 
     convert_checkpoint(options.source, options.output, options.answer, options.vision_model)
-    print(f"The repository is {options.output}.")
 
 
 def export(options: argparse.Namespace) -> None:
