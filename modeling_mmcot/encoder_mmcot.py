@@ -88,6 +88,7 @@ class MMCoTEncoder(nn.Module):
         pixel_values: torch.Tensor | None = None,
         image_features: torch.Tensor | None = None,
         image_attention_mask: torch.Tensor | None = None,
+        image_sizes: torch.LongTensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
@@ -104,7 +105,7 @@ class MMCoTEncoder(nn.Module):
             return_dict=True,
         )
         fused, image_attentions, gate = self.fuse(
-            text.last_hidden_state, pixel_values, image_features, image_attention_mask
+            text.last_hidden_state, pixel_values, image_features, image_attention_mask, image_sizes
         )
         return MMCoTEncoderOutput(
             last_hidden_state=fused,
@@ -115,12 +116,12 @@ class MMCoTEncoder(nn.Module):
             gate=gate if output_attentions else None,
         )
 
-    def fuse(self, text_states, pixel_values, image_features, image_attention_mask):
+    def fuse(self, text_states, pixel_values, image_features, image_attention_mask, image_sizes):
         """Text states with the picture in them; without any picture, what `config.missing_image` says."""
         if pixel_values is not None and image_features is not None:
             raise ValueError("Both pixel_values and image_features were given; pass one of them.")
         if pixel_values is not None:
-            image_features, image_attention_mask = self.encode_images(pixel_values, image_attention_mask)
+            image_features, image_attention_mask = self.encode_images(pixel_values, image_attention_mask, image_sizes)
         if image_features is None:
             # A patch that is not there: the fusion runs all the same, so that its parameters have (zero) gradients,
             # which distributed training waits for.
@@ -135,7 +136,10 @@ class MMCoTEncoder(nn.Module):
         return self.fusion(text_states, image_features, image_attention_mask)
 
     def encode_images(
-        self, pixel_values: torch.Tensor, image_attention_mask: torch.Tensor | None
+        self,
+        pixel_values: torch.Tensor,
+        image_attention_mask: torch.Tensor | None = None,
+        image_sizes: torch.LongTensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Patches of all pictures of a question laid end to end, and a mask of the same length."""
         if self.vision_tower is None:
@@ -151,14 +155,40 @@ class MMCoTEncoder(nn.Module):
                 "(batch, images, 3, height, width)."
             )
         batch, images = pixel_values.shape[:2]
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_vision):
-            states = self.vision_tower(pixel_values.flatten(0, 1).to(self.vision_tower.dtype)).last_hidden_state
-        if states.ndim == 4:  # a feature map (batch * images, f, height, width)
-            states = states.flatten(2).transpose(1, 2)
-        features = states.reshape(batch, images * states.shape[1], states.shape[2])
         if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
-            image_attention_mask = image_attention_mask.repeat_interleave(states.shape[1], dim=1)
+            image_attention_mask = image_attention_mask[..., None]  # (batch, images, 1), spread over patches below
+        if image_sizes is None:
+            states = self.look(pixel_values.flatten(0, 1))
+        else:
+            states, there = self.look_at_sizes(pixel_values.flatten(0, 1), image_sizes.flatten(0, -2))
+            there = there.view(batch, images, -1)
+            image_attention_mask = there if image_attention_mask is None else image_attention_mask * there
+        features = states.reshape(batch, images * states.shape[1], states.shape[2])
+        if image_attention_mask is not None and image_attention_mask.ndim == 3:
+            image_attention_mask = image_attention_mask.expand(batch, images, states.shape[1]).flatten(1)
         return features, image_attention_mask
+
+    def look(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Patches `(pictures, patches, f)` of pictures of one size."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_vision):
+            states = self.vision_tower(pictures.to(self.vision_tower.dtype)).last_hidden_state
+        # A feature map (pictures, f, height, width) is patches, too.
+        return states.flatten(2).transpose(1, 2) if states.ndim == 4 else states
+
+    def look_at_sizes(self, pictures: torch.Tensor, sizes: torch.LongTensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Patches of padded pictures, each seen without its padding as if it were alone, and which of them there are.
+
+        A mask for the tower would not do: convolutions look over the border into the padding.
+        """
+        patches: list[torch.Tensor] = [pictures.new_zeros(0, self.config.image_feature_size)] * len(pictures)
+        for height, width in filter(all, sizes.unique(dim=0).tolist()):
+            members = (sizes == sizes.new_tensor([height, width])).all(-1).nonzero()[:, 0]
+            states = self.look(pictures[members, :, :height, :width])
+            for member, seen in zip(members.tolist(), states, strict=True):
+                patches[member] = seen
+        states = nn.utils.rnn.pad_sequence(patches, batch_first=True)
+        counts = torch.tensor([len(seen) for seen in patches], device=states.device)
+        return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
 
     def check_image_inputs(
         self, image_features: torch.Tensor, image_attention_mask: torch.Tensor | None, batch: int

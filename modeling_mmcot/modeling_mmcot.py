@@ -151,9 +151,11 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
     def get_decoder(self):
         return self.language_model.get_decoder()
 
-    def get_image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
+    def get_image_features(
+        self, pixel_values: torch.Tensor, image_sizes: torch.LongTensor | None = None
+    ) -> torch.Tensor:
         """`image_features (batch, images * patches, image_feature_size)` of `pixel_values`."""
-        return self.get_encoder().encode_images(pixel_values, None)[0]
+        return self.get_encoder().encode_images(pixel_values, image_sizes=image_sizes)[0]
 
     def prepare_decoder_input_ids_from_labels(self, labels: torch.LongTensor) -> torch.LongTensor:
         """Labels `(batch, target)` moved one to the right, as the decoder reads them."""
@@ -169,6 +171,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         pixel_values: torch.Tensor | None = None,
         image_features: torch.Tensor | None = None,
         image_attention_mask: torch.Tensor | None = None,
+        image_sizes: torch.LongTensor | None = None,
         decoder_input_ids: torch.LongTensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
         encoder_outputs: MMCoTEncoderOutput | None = None,
@@ -190,6 +193,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             image_features: instead, patches encoded elsewhere, `(batch, patches, image_feature_size)`.
             image_attention_mask: `(batch, patches)`, or `(batch, images)` beside `pixel_values`; 1 where there is a
                 picture. A row of zeros is a question without picture, as are all rows where neither is given.
+            image_sizes: height and width of each picture without padding, `(batch, images, 2)`, where they differ.
             labels: target, `(batch, target)`, -100 where nothing is to be learned.
             output_attentions: also return `image_attentions` and `gate`.
             num_items_in_batch: target tokens in all accumulated batches, which the loss is divided by.
@@ -205,6 +209,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
                 pixel_values=pixel_values,
                 image_features=image_features,
                 image_attention_mask=image_attention_mask,
+                image_sizes=image_sizes,
                 output_attentions=output_attentions,
                 output_hidden_states=output_hidden_states,
             )

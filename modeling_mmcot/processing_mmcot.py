@@ -193,8 +193,9 @@ class MMCoTProcessor(ProcessorMixin):
 
         Returns:
             `input_ids` and `attention_mask (batch, text)`; with pictures `pixel_values (batch, 3, height, width)`, or
-            `(batch, images, 3, height, width)` where a row has several, and `image_attention_mask (batch, images)`;
-            with targets `labels (batch, target)`, -100 where padded.
+            `(batch, images, 3, height, width)` where a row has several, and `image_attention_mask (batch, images)`,
+            for pictures of several sizes see [`encode_images`]; with targets `labels (batch, target)`, -100 where
+            padded.
         """
         if return_tensors != "pt":
             raise ValueError(f"return_tensors is {return_tensors!r}; MMCoTProcessor makes PyTorch tensors, 'pt'.")
@@ -250,26 +251,36 @@ class MMCoTProcessor(ProcessorMixin):
         return torch.tensor([row + [-100] * (width - len(row)) for row in rows])
 
     def encode_images(self, images: Sequence[Any]) -> dict[str, torch.Tensor]:
-        """`pixel_values` and `image_attention_mask` of one entry per question; empty where no question has any."""
+        """`pixel_values` and `image_attention_mask` of one entry per question; empty where no question has any.
+
+        Some image processors keep proportions and pad to the largest picture. Then `image_sizes (batch, images, 2)`
+        has the height and width of each, 0 where there is none, so that no picture is read with the padding.
+        """
         rows = [list(entry) if isinstance(entry, (list, tuple)) else [entry] for entry in images]
         rows = [[to_rgb(picture) for picture in row if picture is not None] for row in rows]
         pictures = [picture for row in rows for picture in row]
         if not pictures:
             return {}
-        pixels = self.image_processor(pictures, return_tensors="pt")["pixel_values"]  # (pictures, 3, height, width)
+        prepared = self.image_processor(pictures, return_tensors="pt")
+        pixels = prepared["pixel_values"]  # (pictures, 3, height, width)
         width = max(map(len, rows))
         mask = torch.tensor([[position < len(row) for position in range(width)] for row in rows])
         pixel_values = pixels.new_zeros(len(rows), width, *pixels.shape[1:])
         pixel_values[mask] = pixels
-        return {
+        encoded = {
             "pixel_values": pixel_values[:, 0] if width == 1 else pixel_values,
             "image_attention_mask": mask.long(),
         }
+        there = prepared.get("pixel_mask")  # (pictures, height, width)
+        if there is not None and not there.all():
+            encoded["image_sizes"] = torch.zeros(len(rows), width, 2, dtype=torch.long)
+            encoded["image_sizes"][mask] = torch.stack([there[:, :, 0].sum(1), there[:, 0].sum(1)], 1)
+        return encoded
 
     @property
     def model_input_names(self) -> list[str]:
         """The names of what a call returns, which the model's `forward` takes."""
-        return ["input_ids", "attention_mask", "pixel_values", "image_attention_mask"]
+        return ["input_ids", "attention_mask", "pixel_values", "image_attention_mask", "image_sizes"]
 
     def _check_stage(self, stage: str) -> None:
         if stage not in STAGES:
