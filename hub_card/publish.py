@@ -1,7 +1,7 @@
 """A trained folder becomes a repository on the Hub, in one commit."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from mmcot.hub_card.card import name_repository, without_places
+from mmcot.modeling_mmcot.configuration_mmcot import STAGES
 
 
 # All that is published: these at the root and in the folder of each stage,
@@ -72,9 +73,10 @@ def publish(
     with readable_errors(repo_id):
         if revision and not create_pr:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        # Old weights could be loaded in place of these. Papers and pictures there may be of another hand.
-        there, stages = api.list_repo_files(repo_id, revision=revision), stage_folders(folder)
-        outdated = [name for name in there if name not in names and is_model_file(name, stages)]
+        # Old weights could be loaded in place of these, and a stage that has no folder any more may have had one.
+        # Papers and pictures there may be of another hand.
+        there, places = api.list_repo_files(repo_id, revision=revision), {*STAGES, *stage_folders(folder).values()}
+        outdated = [name for name in there if name not in names and is_model_file(name, places)]
         additions = [CommitOperationAdd(name, content_of(folder / name, repo_id)) for name in names]
         return api.create_commit(
             repo_id,
@@ -119,13 +121,15 @@ def planned_files(folder: str | Path) -> list[tuple[str, int]]:
 def is_published(name: str, stages: Mapping[str, str]) -> bool:
     """Whether a path within a folder is of a kind, and in a place, that is published."""
     at_root = PurePosixPath(name).parent == PurePosixPath(".")
-    return is_model_file(name, stages) or (at_root and any(fnmatchcase(name, pattern) for pattern in ROOT_FILES))
+    return is_model_file(name, stages.values()) or (
+        at_root and any(fnmatchcase(name, pattern) for pattern in ROOT_FILES)
+    )
 
 
-def is_model_file(name: str, stages: Mapping[str, str]) -> bool:
-    """Whether a path is part of the model at the root or of a stage's."""
+def is_model_file(name: str, folders: Iterable[str]) -> bool:
+    """Whether a path is part of the model at the root or in one of these folders."""
     path = PurePosixPath(name)
-    in_place = path.parent in map(PurePosixPath, (".", *stages.values()))
+    in_place = path.parent in map(PurePosixPath, (".", *folders))
     return in_place and any(fnmatchcase(path.name, pattern) for pattern in MODEL_FILES)
 
 

@@ -175,6 +175,13 @@ class TestPublish:
         publish(folder, REPO)
         assert hub.files(REPO).keys() == {".gitattributes", *dict(planned_files(folder)), *others}
 
+    def test_model_of_a_stage_goes_with_its_folder(self, folder, make_model, processor, hub, logged_in, tmp_path):
+        publish(folder, REPO)
+        make_model().save_pretrained(tmp_path / "joint")
+        processor.save_pretrained(tmp_path / "joint")
+        publish(tmp_path / "joint", REPO)
+        assert not [name for name in hub.files(REPO) if name.startswith("answer/")]
+
     def test_own_name_needs_no_organisation(self, folder, hub, logged_in):
         publish(folder, "tiny", private=True)
         assert hub.repositories["owner/tiny"].private
