@@ -155,17 +155,16 @@ class MMCoTEncoder(nn.Module):
                 "(batch, images, 3, height, width)."
             )
         batch, images = pixel_values.shape[:2]
-        if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
-            image_attention_mask = image_attention_mask[..., None]  # (batch, images, 1), spread over patches below
         if image_sizes is None:
-            states = self.look(pixel_values.flatten(0, 1))
+            states, there = self.look(pixel_values.flatten(0, 1)), None
         else:
             states, there = self.look_at_sizes(pixel_values.flatten(0, 1), image_sizes.flatten(0, -2))
-            there = there.view(batch, images, -1)
-            image_attention_mask = there if image_attention_mask is None else image_attention_mask * there
         features = states.reshape(batch, images * states.shape[1], states.shape[2])
-        if image_attention_mask is not None and image_attention_mask.ndim == 3:
-            image_attention_mask = image_attention_mask.expand(batch, images, states.shape[1]).flatten(1)
+        if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
+            image_attention_mask = image_attention_mask.repeat_interleave(states.shape[1], dim=1)
+        if there is not None:
+            there = there.view(batch, -1)
+            image_attention_mask = there if image_attention_mask is None else image_attention_mask.bool() & there
         return features, image_attention_mask
 
     def look(self, pictures: torch.Tensor) -> torch.Tensor:
