@@ -128,6 +128,7 @@ def test_pull_request_leaves_the_branch_alone(hub, client, pushed):
     assert hub.files(REPO, "refs/pr/1")["model.safetensors"] == b"new"
 
 
+@pytest.mark.slow
 def test_cut_upload_sends_only_what_is_missing_when_repeated(hub, owner):
     owner.create_repo(REPO)
     hub.cut("PUT", after=1)
@@ -137,6 +138,7 @@ def test_cut_upload_sends_only_what_is_missing_when_repeated(hub, owner):
     assert hub.files(REPO)["answer/model.safetensors"] == b"oneone"
 
 
+@pytest.mark.slow
 def test_cut_download_goes_on_where_it_was(hub, client, owner, tmp_path, monkeypatch):
     owner.create_repo(REPO)
     push(owner, weights=bytes(range(256)) * 1000)

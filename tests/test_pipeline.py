@@ -14,7 +14,7 @@ from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline
 
 KEYS = {"rationale", "answer", "choice", "choice_index", "answer_text", "scores", "parsed"}
 CHOICES = ["red", "blue", "green"]
-SHORT = {"max_new_tokens": 8}
+SHORT = {"max_new_tokens": 5}
 
 
 def picture(colour="red"):

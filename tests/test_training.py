@@ -92,6 +92,7 @@ def test_full_disk_is_said_before_training(tiny_recipe, tmp_path, monkeypatch):
         run_recipe(tiny_recipe(tmp_path / "run"), print)
 
 
+@pytest.mark.slow
 def test_answer_model_can_start_from_the_rationale_model(tiny_recipe, tmp_path):
     overrides = ["--answer.start_from", "rationale", "--answer.learning_rate", "0.0", "--training.weight_decay", "0.0"]
     run_recipe(tiny_recipe(tmp_path / "run", *overrides), print)

@@ -29,6 +29,7 @@ def ask(folder):
     return pipeline("multimodal-cot", model=str(folder), trust_remote_code=True)(QUESTION, max_new_tokens=4)
 
 
+@pytest.mark.slow
 def test_one_stage_writes_answers_only(tiny_recipe, tmp_path):
     metrics = run_recipe(tiny_recipe(tmp_path / "run", "--formats", "answer"), print)
     rows = read_rows(tmp_path / "run" / "predictions.jsonl")

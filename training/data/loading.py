@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,16 @@ def load_data(spec: str, arguments: DataArguments = DEFAULTS) -> Data:
     """
     name, _, options = spec.partition(":")
     if name == SKETCHQA:
-        return Data(load_sketchqa(parse_options(options)), [])
+        return Data(datasets.DatasetDict(draw_sketchqa(options)), [])
     arguments = with_absolute_paths(arguments)
     folder = import_source(find_source(spec, arguments), arguments)
     return Data(open_splits(folder), read_record(folder)["skipped"])
+
+
+@lru_cache(maxsize=1)
+def draw_sketchqa(options: str) -> datasets.DatasetDict:
+    """SketchQA by its options. The last one stays: a quickstart asks three times for what takes seconds to draw."""
+    return load_sketchqa(parse_options(options))
 
 
 def with_absolute_paths(arguments: DataArguments) -> DataArguments:
