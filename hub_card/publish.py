@@ -69,7 +69,7 @@ def publish(
     """
     folder, api = Path(folder), HfApi()
     names = [name for name, _ in planned_files(folder)]
-    repo_id = open_repository(repo_id, private)
+    repo_id = open_repository(repo_id, private, create_pr)
     with readable_errors(repo_id):
         if revision and not create_pr:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
@@ -87,8 +87,10 @@ def publish(
         )
 
 
-def open_repository(repo_id: str, private: bool = False) -> str:
+def open_repository(repo_id: str, private: bool = False, create_pr: bool = False) -> str:
     """Makes a repository where there is none; see [`publish`], before which there is no need to call this.
+
+    A repository that exists has to be one that you may write to, or with `create_pr` read.
 
     Returns:
         Its whole name, with the namespace.
@@ -101,6 +103,8 @@ def open_repository(repo_id: str, private: bool = False) -> str:
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         if private and not api.model_info(repo_id).private:
             raise ValueError(f"{repo_id} exists and everyone can read it. Make it private first, or use another name.")
+        if not create_pr:
+            api.auth_check(repo_id, write=True)
     return repo_id
 
 

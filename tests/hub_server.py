@@ -385,6 +385,7 @@ ROUTES = (
     ("POST", "/api/repos/create", HubHandler.create),
     ("DELETE", "/api/repos/delete", HubHandler.delete),
     ("GET", f"/api/models/{REPO}", HubHandler.info),
+    ("GET", f"/api/models/{REPO}/auth-check/write", lambda handler, repo: handler.repository(repo, write=True) and {}),
     ("GET", f"/api/models/{REPO}/revision/{REVISION}", HubHandler.info),
     ("GET", f"/api/models/{REPO}/refs", HubHandler.list_refs),
     ("GET", f"/api/models/{REPO}/commits/{REVISION}", HubHandler.list_commits),

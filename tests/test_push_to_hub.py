@@ -20,7 +20,10 @@ PUSH = ("--training.push_to_hub", "true", "--training.hub_model_id", REPO)
 QUESTION = {"question": "What is in the jar?", "choices": ["gas", "solid"], "context": "Look."}
 
 
-def test_refusal_comes_before_the_training(tiny_recipe, hub, logged_in, tmp_path):
+@pytest.mark.parametrize("exists", [True, False])
+def test_refusal_comes_before_the_training(exists, tiny_recipe, hub, logged_in, tmp_path):
+    if exists:
+        HfApi().create_repo(REPO)
     logged_in("hf_reader")
     with pytest.raises(OSError, match=f"may not write to {REPO}"):
         run_recipe(tiny_recipe(tmp_path / "run", *PUSH), print)
@@ -64,3 +67,13 @@ def test_run_is_published_when_it_is_complete_and_once(tiny_recipe, hub, logged_
     assert settings["output_dir"] == "run"
     assert not any(str(tmp_path).encode() in content for content in hub.files(REPO).values())
     assert json.loads(hub.files(REPO)["config.json"])["stages"] == {"rationale": ".", "answer": "answer"}
+
+
+@pytest.mark.slow
+def test_place_on_the_hub_may_change_after_the_training(tiny_recipe, hub, logged_in, tmp_path):
+    run_recipe(tiny_recipe(tmp_path / "run"), print)
+    trained = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
+    for name in (REPO, "org/other"):
+        run_recipe(tiny_recipe(tmp_path / "run", *PUSH[:3], name), print)
+        assert "model.safetensors" in hub.files(name)
+    assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == trained

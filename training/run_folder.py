@@ -10,6 +10,7 @@ import yaml
 from transformers.trainer_utils import get_last_checkpoint
 
 from mmcot.configuration import Recipe, RecipeError
+from mmcot.configuration.recipe import SHARED_SECTION, is_of_hub
 from mmcot.training.processes import is_main, wait_for_all
 
 
@@ -40,7 +41,7 @@ class RunFolder:
         text = yaml.safe_dump(recipe.settings, sort_keys=False, allow_unicode=True)
         if path.exists():
             there = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if without_stage(there) != without_stage(yaml.safe_load(text)):
+            if what_is_trained(there) != what_is_trained(yaml.safe_load(text)):
                 raise RecipeError(
                     f"{self.root} holds a run of another recipe: its {path.name} differs. "
                     "Choose another output_dir, or remove the folder."
@@ -57,8 +58,12 @@ class RunFolder:
         """Notes that a phase is complete; the note appears at once or not at all. Every process comes here."""
         wait_for_all()
         if is_main():
-            replace_text(self.progress_file, json.dumps([*self._finished(), phase]))
+            self.note(phase)
         wait_for_all()
+
+    def note(self, phase: str) -> None:
+        """The same for what only the main process does, for which the others must not wait: their patience ends."""
+        replace_text(self.progress_file, json.dumps([*self._finished(), phase]))
 
     def _finished(self) -> list[str]:
         return json.loads(self.progress_file.read_text(encoding="utf-8")) if self.progress_file.exists() else []
@@ -97,10 +102,12 @@ class RunFolder:
         return json.loads((self.root / name).read_text(encoding="utf-8"))
 
 
-def without_stage(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without what may change between calls: the two stages can be trained one after the other."""
+def what_is_trained(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without what may change between calls: the place on the Hub, and that of two stages one is trained."""
     one_by_one = settings.get("stages") in ("both", "rationale", "answer")
-    return {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
+    kept = {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
+    shared = {key: value for key, value in (settings.get(SHARED_SECTION) or {}).items() if not is_of_hub(key)}
+    return {**kept, SHARED_SECTION: shared}
 
 
 def replace_text(path: Path, text: str) -> None:

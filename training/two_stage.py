@@ -48,23 +48,17 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     """
     folder = RunFolder(recipe)
     say = say if is_main() else (lambda text: None)
-    published = f"publication of {recipe.stages}"
-    publishes = recipe.hub.push_to_hub and not folder.finished(published)
-    if publishes and is_main():
-        open_repository(recipe.hub.hub_model_id, recipe.hub.hub_private_repo)  # refused now, not after the training
+    hub = recipe.hub
+    published = f"publication of {recipe.stages} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
+    publishes = hub.push_to_hub and is_main() and not folder.finished(published)
+    if publishes:
+        open_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
     metrics = complete(recipe, folder, say)
     if publishes:
-        publish_run(recipe, folder, say)
-        folder.finish(published)
-    return metrics
-
-
-def publish_run(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> None:
-    """Publishes the run folder where the recipe says."""
-    if is_main():
-        hub = recipe.hub
         commit = publish(folder.root, hub.hub_model_id, hub.hub_private_repo, hub.hub_revision)
+        folder.note(published)
         say(f"Published at {commit.repo_url}, commit {commit.oid}.")
+    return metrics
 
 
 def complete(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
