@@ -185,7 +185,8 @@ class MMCoTEncoder(nn.Module):
             states = self.look(pictures[members, :, :height, :width])
             for member, seen in zip(members.tolist(), states, strict=True):
                 patches[member] = seen
-        states = nn.utils.rnn.pad_sequence(patches, batch_first=True)
+        nothing = pictures.new_zeros(1, self.config.image_feature_size)  # at least one patch, if only to be masked
+        states = nn.utils.rnn.pad_sequence([*patches, nothing], batch_first=True)[:-1]
         counts = torch.tensor([len(seen) for seen in patches], device=states.device)
         return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
 

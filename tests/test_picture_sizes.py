@@ -1,11 +1,13 @@
 """Pictures that keep their proportions: what one is read as depends on no other."""
 
+import datasets
 import pytest
 import torch
 from PIL import Image
 from transformers import DetrConfig, DetrImageProcessorPil, ResNetConfig
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
+from mmcot.training.features import FeatureCache, picture_hashes
 
 
 RESNET = {"embedding_size": 8, "hidden_sizes": [8, 8], "depths": [1, 1], "layer_type": "basic"}
@@ -64,6 +66,26 @@ def test_padding_is_not_looked_at(model, processor):
     assert torch.equal(inputs["pixel_values"][1, :, :, 24:], torch.zeros(3, 60, 24))
     inputs["pixel_values"][1, :, :, 24:] = 7.0
     assert torch.equal(encoded(model, inputs), expected)
+
+
+def test_rows_without_picture_are_the_same_in_any_part_of_a_batch(make_model, processor):
+    model = make_model(vision_config=TOWERS["resnet"](), missing_image="zeros")
+    inputs = processor(images=[WIDE, TALL, None, None], text=["red", "blue", "green", "a cat"])
+    whole, part = encoded(model, inputs), encoded(model, {name: tensor[2:] for name, tensor in inputs.items()})
+    assert torch.allclose(whole[2:], part, atol=1e-5)
+
+
+def test_cached_features_have_no_padding_either(make_model, tiny_tokenizer, tmp_path):
+    padding = DetrImageProcessorPil(
+        size={"shortest_edge": 24, "longest_edge": 64}, pad_size={"height": 64, "width": 64}
+    )
+    model, processor = make_model(vision_config=TOWERS["resnet"]()), MMCoTProcessor(padding, tiny_tokenizer)
+    table = datasets.Dataset.from_dict({"image": [WIDE]}, datasets.Features(image=datasets.Image()))
+    cache = FeatureCache.open(model, processor, tmp_path)
+    cache.fill(table, progress=False)
+    pixels = processor.encode_images([WIDE])
+    seen = model.get_image_features(pixels["pixel_values"], pixels["image_sizes"])[0]
+    assert torch.allclose(cache[picture_hashes(table)[0][0]], seen, atol=1e-5)
 
 
 def test_pictures_of_one_size_need_no_sizes(processor):

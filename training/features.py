@@ -189,7 +189,7 @@ class FeatureCache:
         for name in names:
             row, position = places[name]
             picture = decode(pictures_of(column[row])[0][position], row)
-            pixels = self.processor.encode_images([picture])["pixel_values"]  # (1, 3, height, width)
+            pixels = without_padding(self.processor.encode_images([picture]))  # (1, 3, height, width)
             groups[pixels.shape][name] = pixels
         stacked = [(list(group), torch.cat(list(group.values()))) for group in groups.values()]
         if self.model.device.type == "cuda":  # pinned memory is copied beside the tower's work
@@ -244,11 +244,20 @@ def tower_key(model: MMCoTForConditionalGeneration, processor: MMCoTProcessor) -
         kept = json.loads(settings.to_json_string(), object_hook=without_origin)
         digest.update(json.dumps(kept, sort_keys=True).encode())
     # Settings do not tell how a version of this package or its libraries turns pictures into pixels; results do.
-    digest.update(raw_bytes(processor.encode_images([probe_pictures()])["pixel_values"]))
+    for tensor in processor.encode_images([probe_pictures()]).values():
+        digest.update(raw_bytes(tensor))
     for name, tensor in sorted(tower.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(raw_bytes(tensor))
     return digest.hexdigest()
+
+
+def without_padding(encoded: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The `pixel_values` of one picture at its own size: some image processors pad even one."""
+    if "image_sizes" not in encoded:
+        return encoded["pixel_values"]
+    height, width = encoded["image_sizes"][0, 0].tolist()
+    return encoded["pixel_values"][..., :height, :width]
 
 
 def without_origin(settings: dict[str, Any]) -> dict[str, Any]:
