@@ -51,9 +51,20 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         model.origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
         return loaded
 
-    def save_pretrained(self, save_directory, *args, max_shard_size: int | str = "5GB", **kwargs):
+    def __getstate__(self):
+        return {**vars(self), "origin": {}}  # a token is not for a copy or a file
+
+    def save_pretrained(
+        self,
+        save_directory,
+        is_main_process: bool = True,
+        state_dict: dict | None = None,
+        push_to_hub: bool = False,
+        max_shard_size: int | str = "5GB",
+        **kwargs,
+    ):
         # The library's 50 GB is more than many a connection or file system takes in one piece.
-        super().save_pretrained(save_directory, *args, max_shard_size=max_shard_size, **kwargs)
+        super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, max_shard_size, **kwargs)
 
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention

@@ -55,3 +55,13 @@ def test_adapter_without_all_of_its_weights_is_refused(folder):
     save_file(weights, path, metadata={"format": "pt"})
     with pytest.raises(ValueError, match="answer lacks 1 parameters of its adapter, such as .*lora_A.answer"):
         StageModels(MMCoTForConditionalGeneration.from_pretrained(folder))
+
+
+def test_token_stays_out_of_copies_and_files(make_model, tmp_path):
+    make_model().save_pretrained(tmp_path)
+    model = MMCoTForConditionalGeneration.from_pretrained(tmp_path, token="hf_secret")
+    assert model.origin == {"token": "hf_secret"}
+    torch.save(model, tmp_path / "whole.pt")
+    model.save_pretrained(tmp_path / "again")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hf_secret" in path.read_bytes() for path in files)
