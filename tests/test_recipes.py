@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import (
     AutoConfig,
+    CLIPImageProcessorPil,
     DetrForObjectDetection,
     DetrImageProcessorPil,
     T5ForConditionalGeneration,
@@ -200,6 +201,13 @@ def test_pictures_have_the_size_that_the_recipe_says(name, overrides, shape, tmp
     model.vision_model = model.vision_model and str(tmp_path)
     pixels = build_image_processor(model)([Image.new("RGB", (640, 480))], return_tensors="pt")["pixel_values"]
     assert pixels.shape == (1, *shape)
+
+
+def test_a_square_is_not_cropped_again(tmp_path):
+    CLIPImageProcessorPil().save_pretrained(tmp_path)
+    model = read("own-data", "--model.image_size", "336", "--model.vision_model", str(tmp_path)).model
+    pixels = build_image_processor(model)([Image.new("RGB", (640, 480))], return_tensors="pt")["pixel_values"]
+    assert pixels.shape == (1, 3, 336, 336)
 
 
 def build_at_real_size(name):

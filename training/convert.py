@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import torch
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.serialization import get_unsafe_globals_in_checkpoint
@@ -110,7 +111,8 @@ def add_vision_tower(model: MMCoTForConditionalGeneration, name: str) -> None:
     """Lets a converted model look at pictures itself.
 
     Raises:
-        ValueError: for an image encoder whose features are of another size than those of the training.
+        ValueError: for an image encoder that cannot be that of the training: its features are of another size, or it
+            cannot read pictures as they were prepared for those.
     """
     tower, wanted = load_vision_tower(name), model.config.image_feature_size
     size = vision_feature_size(tower.config)
@@ -121,6 +123,11 @@ def add_vision_tower(model: MMCoTForConditionalGeneration, name: str) -> None:
         )
     model.vision_tower, model.config.vision_config = tower, tower.config
     model.freeze_vision_tower()
+    pixels = official_image_processor(wanted, name)([Image.new("RGB", (64, 64))], return_tensors="pt")["pixel_values"]
+    try:
+        model.get_image_features(pixels)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} cannot read the pictures that the checkpoint was trained with: {error}") from error
 
 
 def checkpoint_folder(source: Path, scratch: Path) -> Path:

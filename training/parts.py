@@ -44,11 +44,13 @@ def build_processor(recipe: Recipe, train: datasets.Dataset) -> MMCoTProcessor:
 def build_image_processor(model: ModelArguments) -> BaseImageProcessor:
     """What makes pictures ready for the tower of a model section."""
     size = model.image_size
-    if isinstance(size, int):
-        size = {"height": size, "width": size}
-    settings = {} if size is None else {"size": size}
+    square = {"height": size, "width": size} if isinstance(size, int) else None
+    settings = {} if size is None else {"size": square or size}
     if model.vision_model is None:
         return ViTImageProcessorPil(**settings)
+    image_processor = AutoImageProcessor.from_pretrained(model.vision_model)
+    if square and getattr(image_processor, "do_center_crop", False):
+        settings["crop_size"] = square  # or a smaller square would be cut out of it
     return AutoImageProcessor.from_pretrained(model.vision_model, **settings)
 
 
