@@ -4,27 +4,15 @@ import datasets
 import pytest
 import torch
 from PIL import Image
-from transformers import DetrConfig, DetrImageProcessorPil, ResNetConfig
+from transformers import DetrImageProcessorPil
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
 from mmcot.training.features import FeatureCache, picture_hashes
 
+from . import test_backbones
 
-RESNET = {"embedding_size": 8, "hidden_sizes": [8, 8], "depths": [1, 1], "layer_type": "basic"}
-TOWERS = {
-    "detr": lambda: DetrConfig(
-        d_model=16,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=16,
-        decoder_ffn_dim=16,
-        num_queries=5,
-        backbone_config=ResNetConfig(**RESNET, out_features=["stage2"]),
-    ),
-    "resnet": lambda: ResNetConfig(**RESNET),
-}
+
+TOWERS = {name: test_backbones.TOWERS[name][0] for name in ("detr", "resnet")}
 WIDE, TALL, SQUARE = (Image.linear_gradient("L").resize(size) for size in ((60, 30), (20, 50), (40, 40)))
 PICTURES = [WIDE, None, [TALL, SQUARE], TALL]
 

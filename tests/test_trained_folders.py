@@ -12,13 +12,11 @@ from mmcot.training.trainer import MMCoTTrainer
 from mmcot.training.two_stage import run_recipe
 
 from .remote_process import run_without_mmcot
+from .test_ways_of_training import FROZEN, LORA, QUESTION
 
 
 pytestmark = pytest.mark.slow
 
-QUESTION = {"question": "What is in the jar?", "choices": ["gas", "solid"], "context": "Look."}
-LORA = ("--lora.r", "2", "--lora.target_modules", r"language_model\..*\.(q|v)")
-FROZEN = ("--model.config.freeze_vision", "true")
 WAYS = {
     "both": (),
     "joint": ("--stages", "joint"),

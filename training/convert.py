@@ -24,6 +24,7 @@ from transformers import (
     BaseImageProcessor,
     CLIPImageProcessorPil,
     DetrImageProcessorPil,
+    PreTrainedModel,
     ViTImageProcessorPil,
 )
 from transformers.image_utils import PILImageResampling
@@ -82,6 +83,7 @@ def convert_checkpoint(
     sources, stages = {RATIONALE: Path(source)}, {RATIONALE: ROOT_FOLDER}
     if answer is not None:
         sources[ANSWER], stages[ANSWER] = Path(answer), ANSWER
+    tower = None if vision_model is None else load_vision_tower(vision_model)
     with TemporaryDirectory(prefix=output.name, dir=output.parent) as scratch:
         repository = Path(scratch, "repository")
         for stage, path in sources.items():
@@ -90,8 +92,8 @@ def convert_checkpoint(
                 model = read_checkpoint(folder)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-            if vision_model is not None:
-                add_vision_tower(model, vision_model)
+            if tower is not None:
+                add_vision_tower(model, tower, vision_model)
             model.config.stages = stages
             model.save_pretrained(repository / stages[stage])
             if stage == RATIONALE:
@@ -107,15 +109,14 @@ def convert_checkpoint(
     say(f"Converted {' and '.join(map(str, sources.values()))} into {output}.")
 
 
-def add_vision_tower(model: MMCoTForConditionalGeneration, name: str) -> None:
+def add_vision_tower(model: MMCoTForConditionalGeneration, tower: PreTrainedModel, name: str) -> None:
     """Lets a converted model look at pictures itself.
 
     Raises:
         ValueError: for an image encoder that cannot be that of the training: its features are of another size, or it
             cannot read pictures as they were prepared for those.
     """
-    tower, wanted = load_vision_tower(name), model.config.image_feature_size
-    size = vision_feature_size(tower.config)
+    size, wanted = vision_feature_size(tower.config), model.config.image_feature_size
     if size != wanted:
         raise ValueError(
             f"{name} gives {size} numbers per image patch, and the checkpoint was trained with {wanted}. "

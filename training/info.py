@@ -18,6 +18,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, R
 from huggingface_hub.utils import SafetensorsFileMetadata
 
 import mmcot
+from mmcot.hub_card import weights
 from mmcot.modeling_mmcot import MMCoTConfig
 from mmcot.modeling_mmcot.configuration_mmcot import STAGES
 from mmcot.modeling_mmcot.stages_mmcot import ROOT_FOLDER
@@ -28,7 +29,7 @@ CODE = Path(mmcot.__file__).parent / "modeling_mmcot"
 DESCRIPTIONS = ["*config.json", "metrics.json", "README.md", "*_mmcot.py"]
 # Which part of a model a parameter belongs to, by a word in its name; the first that fits.
 PARTS = {"lora_": "adapters", "fusion.": "fusion", "vision_tower.": "vision tower", "": "language model"}
-BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
+BYTES = weights.BYTES | {"int8": 1}
 CARD_FIELDS = ("license", "base_model", "datasets", "pipeline_tag")
 
 

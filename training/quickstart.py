@@ -18,9 +18,7 @@ import datasets
 
 from mmcot.configuration import Recipe, load_recipe
 from mmcot.hub_card.card import add_ablations
-from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from mmcot.modeling_mmcot.stages_mmcot import StageModels
 from mmcot.training.data import load_splits
 from mmcot.training.evaluation.ablations import BLANK as BLANK_PICTURES
 from mmcot.training.evaluation.ablations import SHUFFLED as SHUFFLED_PICTURES
@@ -28,6 +26,7 @@ from mmcot.training.evaluation.ablations import ablation_table, run_ablations
 from mmcot.training.evaluation.scores import evaluate
 from mmcot.training.example_figure import draw_example
 from mmcot.training.metrics import chance
+from mmcot.training.predict import load_trained
 from mmcot.training.rows import read_rows
 from mmcot.training.run_folder import RunFolder
 from mmcot.training.two_stage import run_recipe
@@ -97,11 +96,10 @@ def compare(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[str, Any
     """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
     folder = Path(recipe.output_dir)
     predictions = read_rows(folder / "predictions.jsonl")
-    models = StageModels(MMCoTForConditionalGeneration.from_pretrained(folder))
-    processor = MMCoTProcessor.from_pretrained(folder)
+    models, processor, features = load_trained(str(folder))
     say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
     size = recipe.evaluation.batch_size
-    ablated = run_ablations(models, processor, test, predictions, recipe.seed, batch_size=size)
+    ablated = run_ablations(models, processor, test, predictions, recipe.seed, features=features, batch_size=size)
     add_ablations(folder, ablation_table(predictions, ablated, test))
     systems = {
         TWO_STAGE: predictions,
