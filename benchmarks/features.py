@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.training.features import FeatureCache, picture_hashes
+from mmcot.inference.features import FeatureCache, picture_hashes
 from mmcot.training.tokenizer import train_tokenizer
 
 

@@ -1,7 +1,6 @@
 """What a user edits: recipes (YAML) and the dataclasses they are checked against."""
 
-from mmcot.modeling_mmcot import MMCoTConfig
-
+from ..modeling_mmcot import MMCoTConfig
 from .arguments import (
     DataArguments,
     EvaluationArguments,

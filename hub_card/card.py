@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from mmcot.hub_card import tables
-from mmcot.hub_card.training_data import TrainingData, describe_data, is_hub_id
-from mmcot.hub_card.weights import count_by_folder
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
-from mmcot.modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
+from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from . import tables
+from .training_data import TrainingData, describe_data, is_hub_id
+from .weights import count_by_folder
 
 
 TEMPLATE = Path(__file__).with_name("template.md")
@@ -48,7 +48,7 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
     Args:
         folder: the run folder.
         ablations: of the split that the run itself was scored on, see
-            [`mmcot.training.evaluation.ablations.ablation_table`].
+            [`mmcot.evaluation.ablations.ablation_table`].
 
     Raises:
         ValueError: for ablations of other problems.

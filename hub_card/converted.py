@@ -5,9 +5,9 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from mmcot.hub_card.card import PICTURE_TASK, TAGS, without_places
-from mmcot.hub_card.weights import count_by_folder
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER
+from ..modeling_mmcot.configuration_mmcot import ANSWER
+from .card import PICTURE_TASK, TAGS, without_places
+from .weights import count_by_folder
 
 
 TEMPLATE = Path(__file__).with_name("converted.md")

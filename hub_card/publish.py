@@ -19,8 +19,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from mmcot.hub_card.card import name_repository, without_places
-from mmcot.modeling_mmcot.configuration_mmcot import STAGES
+from ..modeling_mmcot.configuration_mmcot import STAGES
+from .card import name_repository, without_places
 
 
 # All that is published: these at the root and in the folder of each stage,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmcot.hub_card.weights import BYTES
+from .weights import BYTES
 
 
 ACCURACY_LABELS = {

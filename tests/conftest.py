@@ -13,7 +13,7 @@ from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
 from mmcot.configuration import load_recipe
 from mmcot.training.tokenizer import train_tokenizer
 
-from .hub_server import HubServer
+from .hub.server import HubServer
 
 
 # pytest sets up the root folder, being a package, by importing its `__init__.py` under the clone's name or, where that

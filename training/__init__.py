@@ -1,1 +1,1 @@
-"""Training, inference and evaluation."""
+"""Learning alone: the two-stage run, its plan and folder, Trainer, collator, curves."""

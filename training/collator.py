@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from mmcot.configuration import StageArguments
-from mmcot.modeling_mmcot import MMCoTProcessor
-from mmcot.training.features import PICTURE_HASHES, FeatureCache
+from ..configuration import StageArguments
+from ..inference.features import PICTURE_HASHES, FeatureCache
+from ..modeling_mmcot import MMCoTProcessor
 
 
 # Columns that training adds to a data set.

@@ -17,11 +17,11 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
-from mmcot.configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe
-from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from mmcot.training.fast_start import fast_start
-from mmcot.training.tokenizer import train_tokenizer
+from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe
+from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .start import fast_start
+from .tokenizer import train_tokenizer
 
 
 # New parts of the model, which have nothing that an adapter could adapt.

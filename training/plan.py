@@ -1,9 +1,9 @@
 """Which models a recipe trains, what each learns, and where in the repository it ends."""
 
-from mmcot.configuration import Recipe
-from mmcot.configuration.recipe import ONE_STAGE
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER
-from mmcot.modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..configuration import Recipe
+from ..configuration.recipe import ONE_STAGE
+from ..modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER
+from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
 
 
 JOINT = "joint"

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import datasets
 
-from mmcot.modeling_mmcot.configuration_mmcot import RATIONALE
-from mmcot.training.collator import GENERATED_RATIONALE
-from mmcot.training.rows import complete_rows
-from mmcot.training.run import Run
-from mmcot.training.train_model import TrainedModel, load_model, train_into
+from ..inference.row_files import complete_rows
+from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from .collator import GENERATED_RATIONALE
+from .run import Run
+from .train_model import TrainedModel, load_model, train_into
 
 
 # Batches written together before they are kept; a kill loses at most so many.

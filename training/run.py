@@ -7,12 +7,12 @@ from typing import Any
 
 import datasets
 
-from mmcot.configuration import Recipe, RecipeError
-from mmcot.modeling_mmcot import MMCoTProcessor
-from mmcot.training.data import load_data
-from mmcot.training.plan import model_folder
-from mmcot.training.processes import main_first
-from mmcot.training.run_folder import RunFolder
+from ..configuration import Recipe, RecipeError
+from ..data import load_data
+from ..inference.processes import main_first
+from ..modeling_mmcot import MMCoTProcessor
+from .plan import model_folder
+from .run_folder import RunFolder
 
 
 # Of the training split, where the data set has no problems to validate on.

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from transformers.trainer_utils import get_last_checkpoint
 
-from mmcot.configuration import Recipe, RecipeError
-from mmcot.configuration.recipe import SHARED_SECTION, is_of_hub
-from mmcot.training.processes import is_main, wait_for_all
+from ..configuration import Recipe, RecipeError
+from ..configuration.recipe import SHARED_SECTION, is_of_hub
+from ..inference.processes import is_main, wait_for_all
 
 
 # Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.

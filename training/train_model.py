@@ -10,16 +10,16 @@ import datasets
 from peft import PeftModel
 from transformers import set_seed
 
-from mmcot.configuration import Recipe, StageArguments
-from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import RATIONALE
-from mmcot.training.features import FeatureCache, name_pictures
-from mmcot.training.inference import write
-from mmcot.training.parts import build_base, build_processor, load_base, new_adapter
-from mmcot.training.plan import has_adapters, planned_models, repository_stages
-from mmcot.training.processes import is_main
-from mmcot.training.run import Run, load_run_splits
-from mmcot.training.trainer import MMCoTTrainer
+from ..configuration import Recipe, StageArguments
+from ..inference.features import FeatureCache, name_pictures
+from ..inference.generation import write
+from ..inference.processes import is_main
+from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from .parts import build_base, build_processor, load_base, new_adapter
+from .plan import has_adapters, planned_models, repository_stages
+from .run import Run, load_run_splits
+from .trainer import MMCoTTrainer
 
 
 Model = MMCoTForConditionalGeneration | PeftModel
@@ -38,7 +38,7 @@ class TrainedModel:
     features: FeatureCache | None
 
     def write(self, run: Run, dataset: datasets.Dataset, stage: str, rationales: Sequence[str] | None = None):
-        """What the model writes for problems of the run, see [`mmcot.training.inference.write`]."""
+        """What the model writes for problems of the run, see [`mmcot.inference.generation.write`]."""
         dataset = with_features(dataset, self.model, self.features)
         size = run.recipe.evaluation.batch_size
         return write(self.model, run.processor, dataset, stage, rationales, self.features, batch_size=size)

@@ -8,14 +8,14 @@ import torch
 from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
-from mmcot.configuration import StageArguments
-from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from mmcot.training.collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
-from mmcot.training.features import FeatureCache
-from mmcot.training.inference import write
-from mmcot.training.metrics import accuracy, rouge_l
-from mmcot.training.picture_column import without_pictures
+from ..configuration import StageArguments
+from ..data.image_column import without_pictures
+from ..evaluation.metrics import accuracy, rouge_l
+from ..inference.features import FeatureCache
+from ..inference.generation import write
+from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
 
 
 POSITION_TABLE = "relative_attention_bias.weight"

@@ -11,24 +11,24 @@ import datasets
 import torch
 from transformers import set_seed
 
-from mmcot.configuration import Recipe, RecipeError
-from mmcot.hub_card import write_card
-from mmcot.hub_card.card import library_versions
-from mmcot.hub_card.publish import open_repository, publish
-from mmcot.modeling_mmcot import MMCoTConfig, MMCoTProcessor
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from mmcot.training.collator import GENERATED_RATIONALE
-from mmcot.training.curves import plot_curves
-from mmcot.training.evaluation.scores import evaluate, with_whole_rationales
-from mmcot.training.inference import prediction_rows
-from mmcot.training.parts import build_base, build_processor
-from mmcot.training.plan import has_adapters, planned_models, repository_stages
-from mmcot.training.processes import is_main
-from mmcot.training.rationales import BATCHES_PER_CHUNK, cross_fit_rationales, write_rationales
-from mmcot.training.rows import complete_rows
-from mmcot.training.run import Run, load_run_splits
-from mmcot.training.run_folder import RunFolder
-from mmcot.training.train_model import TrainedModel, train_model
+from ..configuration import Recipe, RecipeError
+from ..evaluation.scores import evaluate, with_whole_rationales
+from ..hub_card import write_card
+from ..hub_card.card import library_versions
+from ..hub_card.publish import open_repository, publish
+from ..inference.generation import prediction_rows
+from ..inference.processes import is_main
+from ..inference.row_files import complete_rows
+from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .collator import GENERATED_RATIONALE
+from .curves import plot_curves
+from .parts import build_base, build_processor
+from .plan import has_adapters, planned_models, repository_stages
+from .rationales import BATCHES_PER_CHUNK, cross_fit_rationales, write_rationales
+from .run import Run, load_run_splits
+from .run_folder import RunFolder
+from .train_model import TrainedModel, train_model
 
 
 Predictions = list[dict[str, Any]]

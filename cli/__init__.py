@@ -1,0 +1,1 @@
+"""The command `mmcot`: one file for each verb."""

@@ -1,0 +1,76 @@
+"""Options and the right one, in the ways people write them."""
+
+import json
+import re
+from typing import Any
+
+from ..modeling_mmcot.processing_mmcot import flatten, letter
+from .rows import RawRow, is_missing
+
+
+WRITTEN_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]?", re.IGNORECASE)
+# How a table writes "no answer", the last two where a program took the column for numbers.
+NO_ANSWER = ("", "-1", "-1.0", "nan")
+
+
+def read_choices(row: RawRow) -> list[str]:
+    """The options: a list, or the text of a JSON list.
+
+    Raises:
+        RowError: for anything else, and for fewer than two.
+    """
+    value = row.values["choices"]
+    choices = read_json_list(value) if isinstance(value, str) else value
+    if not isinstance(choices, list):
+        raise row.error("choices", f'are {value!r:.80}; write a list, in a table as ["red", "blue"].')
+    if not all(isinstance(choice, (str, int, float)) for choice in choices):
+        raise row.error("choices", "hold something else than texts; write texts only.")
+    if len(choices) < 2:
+        raise row.error("choices", f"hold {'one option' if choices else 'no options'}; a question needs two or more.")
+    return [str(choice) for choice in choices]
+
+
+def read_json_list(text: str) -> list[Any] | None:
+    """The list a text spells in JSON, or `None` where it spells none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def read_answer(row: RawRow, choices: list[str]) -> int | None:
+    """Index of the right option, from an index, a letter, or the option's text; `None` where none is given.
+
+    Raises:
+        RowError: where it names no option or could mean two, and where other options have the same text.
+    """
+    value = row.values.get("answer")
+    if is_missing(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text, texts = flatten(str(value)), [flatten(choice) for choice in choices]
+    if text in NO_ANSWER:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise row.error("answer", f"is {value!r:.80}; write an index from 0, a letter, or the option's text.")
+    readings = {value} & set(range(len(texts))) if isinstance(value, int) else read_text_answer(text, texts)
+    if not readings:
+        last = len(texts) - 1
+        raise row.error("answer", f"is {value!r:.80}, but the options are 0 to {last}, (A) to ({letter(last)}).")
+    if len({texts[index] for index in readings}) > 1:
+        options = " or ".join(f"({letter(index)})" for index in sorted(readings))
+        remedy = "letter" if text.isdigit() else "index, counted from 0"
+        raise row.error("answer", f"is {value!r:.80}, which can mean {options}; write the {remedy}.")
+    right = min(readings)
+    if texts.count(texts[right]) > 1:
+        raise row.error("choices", f"hold the right one, {texts[right]!r:.80}, more than once; keep one of them.")
+    return right
+
+
+def read_text_answer(text: str, choices: list[str]) -> set[int]:
+    """Every option that a text can mean: by the option's words, by letter, by digits."""
+    written = WRITTEN_LETTER.fullmatch(text)
+    name, digits = written[1].upper() if written else None, text.removesuffix(".0")
+    return {i for i, choice in enumerate(choices) if choice == text or letter(i) == name or str(i) == digits}

@@ -1,0 +1,97 @@
+"""The pictures of a row: where they are, and whether they can be read."""
+
+import io
+import os
+import struct
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from ..modeling_mmcot.images_mmcot import to_rgb
+from .answers import read_json_list
+from .rows import RawRow, file_stamp, is_missing
+
+
+MAX_MEGAPIXELS = 50
+# What Pillow raises, depending on the format, for a file that is cut short or spoilt.
+SPOILT = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, struct.error, zlib.error)
+TOO_LARGE = f"has more than {MAX_MEGAPIXELS} megapixels; make it smaller."
+
+# A picture as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.
+Stored = dict[str, Any]
+
+
+def list_pictures(row: RawRow) -> list[Any]:
+    """What a row has in its cell `image`: one entry, or those of a list or of the text of a JSON list."""
+    value = row.values.get("image")
+    listed = read_json_list(value) if isinstance(value, str) else value
+    return listed if isinstance(listed, list) else [value]
+
+
+def find_pictures(row: RawRow) -> list[Stored]:
+    """The pictures a row names or holds, paths made absolute.
+
+    Raises:
+        RowError: for anything but paths and encoded pictures, and for a relative path that leaves its folder.
+    """
+    pictures = [locate(row, entry) for entry in list_pictures(row)]
+    return [picture for picture in pictures if picture]
+
+
+def locate(row: RawRow, entry: Any) -> Stored | None:
+    """One picture, or `None` for an empty cell."""
+    if isinstance(entry, dict):
+        entry = entry.get("path") if entry.get("bytes") is None else entry["bytes"]
+    if is_missing(entry):
+        return None
+    if isinstance(entry, bytes):
+        return {"bytes": entry, "path": None}
+    if not isinstance(entry, str):
+        raise row.error("image", f"is {entry!r:.80}; write the path of a picture.")
+    if "://" in entry:
+        raise row.error("image", f"is the address {entry}; download the picture and write its path.")
+    path, folder = os.path.abspath(row.folder / entry), os.path.abspath(row.folder)
+    if not os.path.isabs(entry) and not Path(path).is_relative_to(folder):
+        raise row.error("image", f"is {entry}, which leaves {folder}; write an absolute path or set data.images.")
+    return {"bytes": None, "path": path}
+
+
+def check_picture(row: RawRow, picture: Stored) -> None:
+    """Decodes a picture as the model will read it.
+
+    Raises:
+        RowError: where that fails, and for one so large that it must be a mistake.
+    """
+    path, content = picture["path"], picture["bytes"]
+    fault = find_fault(io.BytesIO(content), len(content)) if path is None else find_file_fault(*file_stamp(path))
+    if fault:
+        raise row.error("image", f"{path or '(embedded)'} {fault}", path)
+
+
+@lru_cache(maxsize=2**16)
+def find_file_fault(path: str, size: int | None, changed: int | None) -> str | None:
+    """What is wrong with a picture file. Several rows may share one: as long as it stays the same it is read once."""
+    if not os.path.isfile(path):
+        return "does not exist; set data.images to the folder that picture paths start from."
+    return find_fault(path, size)
+
+
+def find_fault(file: str | io.BytesIO, size: int) -> str | None:
+    """What is wrong with a picture of so many bytes, or `None`."""
+    if size == 0:
+        return "is empty, 0 bytes; write it again."
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
+                return TOO_LARGE
+            to_rgb(image)
+    except Image.DecompressionBombError:
+        return TOO_LARGE
+    except UnidentifiedImageError:
+        return "is no picture that Pillow can read; save it as PNG or JPEG."
+    except SPOILT as error:
+        return f"is spoilt ({' '.join(str(error).split())}); write it again."
+    return None

@@ -1,0 +1,70 @@
+"""What a SketchQA problem and a family of problems are, and the words all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from .drawing import Box, Canvas
+
+
+Option = TypeVar("Option")
+
+# fmt: off
+PEOPLE = (
+    "Ana", "Ben", "Carla", "Dan", "Ella", "Finn", "Gina", "Hugo", "Iris", "Jack", "Kim", "Leo", "Maya", "Nora", "Omar",
+    "Paul", "Rosa", "Sam", "Tara", "Uma", "Vera", "Will", "Yuki", "Zoe", "Amir", "Lina", "Noah", "Mia", "Eva", "Ravi",
+)
+PLACES = (
+    "at home", "at school", "in class", "at camp", "at work", "in town", "on Monday", "on Friday", "on Sunday",
+    "last week", "last summer", "last winter", "this morning", "this evening", "near the lake", "near the river",
+    "near the forest", "by the sea", "on the farm", "in the park",
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One composed problem: all its text, the right option, and what the picture has to show.
+
+    `answer` is an index into `choices`. `scene` is whatever the `draw` function of the same family understands.
+    """
+
+    question: str
+    hint: str
+    choices: tuple[str, ...]
+    answer: int
+    solution: str
+    scene: Any = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of problem: ScienceQA's labels for it, how its text is composed and how its picture is drawn.
+
+    `compose(rng)` fixes question, hint and options before it picks the right option, so that the text says nothing
+    about the answer. `draw(canvas, scene)` returns the box, in canvas units, around what decides the answer;
+    families without it are text-only.
+    """
+
+    name: str
+    subject: str
+    grade: str
+    topic: str
+    category: str
+    skill: str
+    compose: Callable[[Random], Problem]
+    draw: Callable[[Canvas, Any], Box] | None = None
+
+
+def pick_options(rng: Random, pool: Sequence[Option], least: int = 2, most: int = 4) -> tuple[tuple[Option, ...], int]:
+    """Draw `least` to `most` options of `pool` in random order, and after that the index of the right one."""
+    count = rng.randint(min(least, len(pool)), min(most, len(pool)))
+    return tuple(rng.sample(pool, count)), rng.randrange(count)
+
+
+def hint(rng: Random, deeds: Sequence[str]) -> str:
+    """A short sentence such as "Ana drew it near the lake.": it sets the scene and says nothing about the answer."""
+    return f"{rng.choice(PEOPLE)} {rng.choice(deeds)} {rng.choice(PLACES)}."

@@ -1,0 +1,1 @@
+"""One file for each layout that a data set may come in."""

@@ -1,0 +1,71 @@
+"""ScienceQA as its authors publish it: `problems.json`, `pid_splits.json`, and a folder of pictures."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ..rows import RawRow, RowError, Source, file_stamp
+
+
+PROBLEMS = "problems.json"
+SPLITS = "pid_splits.json"
+# The official splits. What else the file lists are parts of these.
+OFFICIAL = ("train", "val", "test")
+CHOICE_PICTURE = re.compile(r"choice_(\d+)\.png")
+
+
+def find_scienceqa(folder: Path, images: Path | None) -> Source:
+    """The source in a folder.
+
+    Args:
+        folder: has `problems.json` and `pid_splits.json`.
+        images: has `SPLIT/PID/image.png`; by default the folder `images` beside the files, or else one level above.
+    """
+    beside, above = folder / "images", folder.parent / "images"
+    images = images or (above if above.is_dir() and not beside.is_dir() else beside)
+    stamps = [file_stamp(folder / name) for name in (PROBLEMS, SPLITS)] + [str(images)]
+    return Source(str(folder), stamps, partial(read_problems, folder, images), add_pictures)
+
+
+def read_problems(folder: Path, images: Path) -> Iterator[RawRow | RowError]:
+    """All problems of the official splits, in their order there."""
+    problems, splits = read_object(folder / PROBLEMS), read_object(folder / SPLITS)
+    source = str(folder / PROBLEMS)
+    for split in OFFICIAL:
+        for position, pid in enumerate(map(str, splits.get(split, []))):
+            problem = problems.get(pid)
+            if isinstance(problem, dict):
+                yield RawRow(source, pid, position, {**problem, "id": pid}, split, images)
+            else:
+                yield RowError(source, pid, None, f"is not there, but {SPLITS} lists it; take it out.")
+
+
+def read_object(path: Path) -> dict:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: if that is no object.
+    """
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}; ScienceQA needs {PROBLEMS} and {SPLITS} side by side.")
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); download it again.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no object; download it again.")
+    return content
+
+
+def add_pictures(row: RawRow) -> None:
+    """The paths of a problem's pictures: the one its field `image` names, then those of its options."""
+    values = row.values
+    # A split of one's own still has its pictures where the official one has them.
+    place = f"{values.get('split') or row.split}/{row.row}"
+    folder = os.path.join(row.folder, place)
+    matches = filter(None, map(CHOICE_PICTURE.fullmatch, os.listdir(folder) if os.path.isdir(folder) else ()))
+    choices = [match[0] for match in sorted(matches, key=lambda match: int(match[1]))]
+    values["image"] = [f"{place}/{name}" for name in (values.get("image"), *choices) if name]

@@ -1,0 +1,59 @@
+"""Two systems on the same problems: how far apart, and could it be chance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import datasets
+import numpy as np
+
+from .intervals import estimate, estimate_difference
+from .predictions import match_predictions
+
+
+def compare(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], dataset: datasets.Dataset
+) -> dict[str, Any]:
+    """Compares the answers of two systems, problem by problem; a missing or unparsed answer is wrong.
+
+    Args:
+        first, second: predictions, see [`match_predictions`].
+        dataset: the problems they answer, with labels.
+
+    Returns:
+        See [`compare_outcomes`].
+    """
+    return compare_outcomes(match_predictions(first, dataset).right, match_predictions(second, dataset).right)
+
+
+def compare_outcomes(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    """Compares two systems by which problems they got right.
+
+    Args:
+        first, second: `(problems,)`, boolean, at least one problem.
+
+    Returns:
+        The accuracies `first` and `second` in percent and their `difference`, first less second, in percentage points,
+        each `{"value", "n", "low", "high"}`; the counts `both_right`, `only_first`, `only_second`, `both_wrong`; and
+        `p_value` of McNemar's exact test.
+    """
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    return {
+        "first": estimate(first, scale=100),
+        "second": estimate(second, scale=100),
+        "difference": estimate_difference(first, second, scale=100),
+        "both_right": int((first & second).sum()),
+        "only_first": only_first,
+        "only_second": only_second,
+        "both_wrong": int((~first & ~second).sum()),
+        "p_value": mcnemar(only_first, only_second),
+    }
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p-value: of as many fair coins as the systems differ on problems, how often so uneven a fall."""
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    ways = total = 1  # whole numbers, so that nothing is rounded before the end
+    for heads in range(fewer):
+        ways = ways * (tosses - heads) // (heads + 1)
+        total += ways
+    return min(1.0, 2 * total / 2**tosses)

@@ -1,0 +1,148 @@
+"""Free generation over data sets. Nothing here ever sees a label."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import datasets
+import torch
+from tqdm.auto import tqdm
+
+from ..data.image_column import without_pictures
+from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.processing_mmcot import letter
+from ..modeling_mmcot.writing_mmcot import write_batch
+from ..training.collator import picture_inputs
+from .features import PICTURE_HASHES, FeatureCache, name_pictures
+from .processes import gather, is_main, world
+
+
+SCORE_DIGITS = 4
+# All that a prompt may read: labels (`answer`, `solution`, `lecture`) never reach the side of the model.
+VISIBLE_COLUMNS = ("id", "image", PICTURE_HASHES, "question", "choices", "hint", "caption")
+
+
+def visible(dataset: datasets.Dataset) -> datasets.Dataset:
+    """The data set without its labels."""
+    return dataset.select_columns([name for name in dataset.column_names if name in VISIBLE_COLUMNS])
+
+
+@torch.inference_mode()
+def write(
+    model: MMCoTForConditionalGeneration,
+    processor: MMCoTProcessor,
+    dataset: datasets.Dataset,
+    stage: str,
+    rationales: Sequence[str] | None = None,
+    features: FeatureCache | None = None,
+    batch_size: int = 32,
+    progress: bool = True,
+    **generate_kwargs,
+) -> tuple[list[str], list[list[float] | None]]:
+    """What the model writes for each row, in the order of the rows. Several processes share the work.
+
+    Args:
+        dataset: the problems; their labels are not read.
+        stage: which prompt to build.
+        rationales: for the answer stage, one per row.
+        features: vision features computed before; the data set then names its pictures by their hashes.
+        batch_size: rows generated together; rows of like length share a batch.
+        progress: show a progress bar.
+        generate_kwargs: passed on to `generate()`.
+
+    Returns:
+        The texts, and how probable the model finds each option (`None` for stages that write a rationale).
+    """
+    rows = visible(dataset)
+    text_rows = without_pictures(rows)
+    if model.vision_tower is None:
+        rows = text_rows
+    prompts = [
+        processor.build_prompt(row, stage, None if rationales is None else rationales[position])
+        for position, row in enumerate(text_rows)
+    ]
+    rank, processes = world()
+    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))[rank::processes]
+    was_training = model.training
+    model.eval()
+    written = {}
+    starts = range(0, len(order), batch_size)
+    for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and is_main()), leave=False):
+        positions = order[start : start + batch_size]
+        batch = [rows[position] for position in positions]
+        inputs = processor(text=[prompts[position] for position in positions])
+        inputs.update(picture_inputs(processor, batch, features))
+        choices = [row["choices"] for row in batch]
+        texts, scores = write_batch(model, processor, inputs, stage, choices, generate_kwargs)
+        written.update(zip(positions, zip(texts, scores, strict=True), strict=True))
+    model.train(was_training)
+    everything = {position: output for part in gather(written) for position, output in part.items()}
+    outputs = [everything[position] for position in range(len(prompts))]
+    return [text for text, _ in outputs], [score for _, score in outputs]
+
+
+def predict(
+    models: Mapping[str, MMCoTForConditionalGeneration],
+    processor: MMCoTProcessor,
+    dataset: datasets.Dataset,
+    rationales: Sequence[str] | None = None,
+    features: Mapping[str, FeatureCache] | None = None,
+    **options,
+) -> list[dict[str, Any]]:
+    """Answers every problem of a data set.
+
+    Args:
+        models: by stage; `rationale` and `answer`, or a one-stage model alone.
+        rationales: for two stages, what the answer is to be inferred from, one per row, instead of what the
+            rationale stage writes.
+        features: by stage, caches of what frozen towers say of pictures; what they lack is computed.
+        options: see [`write`].
+
+    Returns:
+        Rows `{id, rationale, answer_text, answer, choice_index, scores, unparsed}` in the order of the data set.
+    """
+    if features:
+        for cache in features.values():
+            cache.fill(dataset, progress=False)
+        dataset = name_pictures(dataset)
+
+    def written(stage: str, texts: Sequence[str] | None = None) -> tuple[list[str], list[list[float] | None]]:
+        cache = features[stage] if features else None
+        return write(models[stage], processor, dataset, stage, texts, cache, **options)
+
+    if ANSWER not in models:
+        (stage,) = models
+        return prediction_rows(dataset, processor, stage, written(stage))
+    if rationales is None:
+        rationales, _ = written(RATIONALE)
+    return prediction_rows(dataset, processor, ANSWER, written(ANSWER, rationales), rationales)
+
+
+def prediction_rows(
+    dataset: datasets.Dataset,
+    processor: MMCoTProcessor,
+    stage: str,
+    written: tuple[Sequence[str], Sequence[list[float] | None]],
+    rationales: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+    """What the last or only stage wrote as predictions, see [`predict`]; with the rationales it read, if any."""
+    rows = []
+    for position, (row, text, scores) in enumerate(
+        zip(dataset.select_columns(["id", "choices"]), *written, strict=True)
+    ):
+        rationale, answer = processor.split_output(text, stage)
+        if rationales is not None:
+            rationale = processor.parse_rationale(rationales[position])
+        index = processor.parse_answer(answer, row["choices"])
+        rows.append(
+            {
+                "id": row["id"],
+                "rationale": rationale,
+                "answer_text": answer,
+                "answer": None if index is None else letter(index),
+                "choice_index": index,
+                "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
+                "unparsed": index is None,
+            }
+        )
+    return rows

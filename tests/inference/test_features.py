@@ -1,0 +1,256 @@
+"""The cache of vision features: the same as the tower itself, nothing twice, nothing stale, nothing half."""
+
+import io
+import pickle
+import random
+import sys
+
+import datasets
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from transformers import ResNetConfig, ViTImageProcessorPil
+
+from mmcot.inference.features import FeatureCache, picture_hashes, tower_key
+from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot.training import features
+
+
+TEXTS = ["one", "two", "none", "same"]
+
+
+def png(seed, size=(24, 20)):
+    """A PNG file of noise."""
+    buffer = io.BytesIO()
+    noise = random.Random(seed).randbytes(3 * size[0] * size[1])
+    Image.frombytes("RGB", size, noise).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pictures(contents):
+    """A data set with one picture or none per row."""
+    rows = [content and {"bytes": content, "path": None} for content in contents]
+    return datasets.Dataset.from_dict({"image": rows}, datasets.Features(image=datasets.Image()))
+
+
+@pytest.fixture
+def several():
+    """Rows with one picture, with two, with none, and with one that an earlier row has, too."""
+    rows = [[png(0)], [png(1), png(2)], None, [png(1)]]
+    rows = [row and [{"bytes": content, "path": None} for content in row] for row in rows]
+    return datasets.Dataset.from_dict(
+        {"image": rows}, datasets.Features(image=datasets.List(datasets.Image(mode="RGB")))
+    )
+
+
+@pytest.fixture
+def count_pictures(monkeypatch):
+    """Function of a model: a list that grows by the number of pictures of each call of its tower."""
+
+    def watch(model):
+        counts, encode = [], model.get_image_features
+
+        def counted(pixel_values):
+            counts.append(len(pixel_values))
+            return encode(pixel_values)
+
+        monkeypatch.setattr(model, "get_image_features", counted)
+        return counts
+
+    return watch
+
+
+@pytest.mark.parametrize("missing_image", ["skip", "zeros"])
+def test_cached_features_give_what_the_pictures_give(
+    make_model, loosen, tiny_processor, several, tmp_path, missing_image
+):
+    model = loosen(make_model(missing_image=missing_image))
+    cache = FeatureCache.open(model, tiny_processor, tmp_path)
+    assert cache.fill(several, batch_size=2, progress=False) == 3
+    texts = tiny_processor(text=TEXTS, text_target=TEXTS)
+    direct = tiny_processor.encode_images(several["image"][:])
+    cached = cache.inputs(picture_hashes(several))
+    assert cached["image_features"].shape == (4, 10, 24)
+    assert cached["image_attention_mask"].sum(-1).tolist() == [5, 10, 0, 5]
+    with torch.inference_mode():
+        logits = [model(**texts, **images).logits for images in (direct, cached)]
+        ids = [model.generate(texts["input_ids"], max_new_tokens=12, **images) for images in (direct, cached)]
+    torch.testing.assert_close(*logits, atol=1e-5, rtol=1e-5)
+    assert torch.equal(*ids)
+
+
+def test_batches_without_any_picture_have_no_image_inputs(tiny_model, tiny_processor, tmp_path):
+    cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    textual = datasets.Dataset.from_dict({"question": ["why?", "when?"]})
+    for dataset in (textual, pictures([None, None])):
+        assert cache.fill(dataset, progress=False) == 0
+        assert picture_hashes(dataset) == [[], []]
+        assert cache.inputs(picture_hashes(dataset)) == {}
+
+
+def test_equal_pictures_are_computed_once(tiny_model, tiny_processor, count_pictures, tmp_path):
+    (tmp_path / "one.png").write_bytes(png(0))
+    (tmp_path / "two.png").write_bytes(png(0))
+    stored = [{"bytes": None, "path": str(tmp_path / name)} for name in ("one.png", "two.png")]
+    stored += [{"bytes": png(0), "path": None}, {"bytes": png(1), "path": "one.png"}]
+    dataset = datasets.Dataset.from_dict({"image": stored}, datasets.Features(image=datasets.Image()))
+    cache, counts = FeatureCache.open(tiny_model, tiny_processor, tmp_path / "cache"), count_pictures(tiny_model)
+    names = [row[0] for row in picture_hashes(dataset)]
+    assert names[0] == names[1] == names[2] != names[3]
+    assert cache.fill(dataset, progress=False) == sum(counts) == 2
+    assert cache.fill(dataset, progress=False) == 0
+    assert picture_hashes(dataset.select([3, 0])) == [[names[3]], [names[0]]]
+
+
+def test_interrupted_filling_goes_on_where_it_was(tiny_model, tiny_processor, count_pictures, monkeypatch, tmp_path):
+    dataset, counts = pictures([png(seed) for seed in range(7)]), count_pictures(tiny_model)
+    encode = tiny_model.get_image_features
+
+    def stop_at_the_third(pixel_values):
+        if len(counts) == 2:
+            raise KeyboardInterrupt
+        return encode(pixel_values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_model, "get_image_features", stop_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            FeatureCache.open(tiny_model, tiny_processor, tmp_path).fill(dataset, batch_size=2, progress=False)
+    assert FeatureCache.open(tiny_model, tiny_processor, tmp_path).fill(dataset, batch_size=2, progress=False) == 3
+    assert counts == [2, 2, 2, 1]
+
+
+def test_only_whole_files_count(tiny_model, tiny_processor, count_pictures, monkeypatch, tmp_path):
+    monkeypatch.setattr(features, "SHARD_SIZE", 2)
+    dataset = pictures([png(seed) for seed in range(6)])
+    cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    cache.fill(dataset, batch_size=1, progress=False)
+    expected = cache.inputs(picture_hashes(dataset))["image_features"].clone()
+    first, second, third = sorted(cache.folder.iterdir())
+    # As a kill leaves them: a file that was cut off, and one that had not got its name yet.
+    whole = second.read_bytes()
+    second.unlink()
+    second.with_stem("cut").write_bytes(whole[: len(whole) // 2])
+    third.rename(third.with_suffix(".partial"))
+    counts = count_pictures(tiny_model)
+    resumed = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    assert resumed.fill(dataset, progress=False) == sum(counts) == 4
+    torch.testing.assert_close(resumed.inputs(picture_hashes(dataset))["image_features"], expected)
+    assert {path for path in resumed.index.values() if path != first} <= set(resumed.folder.glob("0*.safetensors"))
+
+
+def test_another_tower_or_image_processor_has_another_cache(make_model, make_config, tiny_processor):
+    model = make_model()
+    key = tower_key(model, tiny_processor)
+    vision = make_config().vision_config.to_dict()
+    larger = ViTImageProcessorPil(size={"height": 32, "width": 32})
+    brighter = ViTImageProcessorPil(size={"height": 16, "width": 16}, image_mean=[0.1] * 3)
+    others = [
+        tower_key(make_model(seed=1), tiny_processor),
+        tower_key(make_model(vision_config={**vision, "layer_norm_eps": 0.5}), tiny_processor),
+        tower_key(make_model().bfloat16(), tiny_processor),
+        *(tower_key(model, MMCoTProcessor(changed, tiny_processor.tokenizer)) for changed in (larger, brighter)),
+    ]
+    assert len({key, *others}) == 6
+    with torch.no_grad():
+        model.language_model.get_input_embeddings().weight.mul_(2)
+    assert tower_key(model, tiny_processor) == key
+    with torch.no_grad():
+        next(model.vision_tower.parameters()).view(-1)[0] += 1e-3
+    assert tower_key(model, tiny_processor) != key
+
+
+def test_another_way_to_pixels_has_another_cache(tiny_model, tiny_processor, monkeypatch):
+    key, encode = tower_key(tiny_model, tiny_processor), tiny_processor.encode_images
+    monkeypatch.setattr(
+        tiny_processor, "encode_images", lambda images: {"pixel_values": encode(images)["pixel_values"] + 1}
+    )
+    assert tower_key(tiny_model, tiny_processor) != key
+
+
+def test_saved_and_loaded_model_has_the_same_cache(tiny_model, tiny_processor, tmp_path):
+    tiny_model.save_pretrained(tmp_path)
+    tiny_processor.save_pretrained(tmp_path)
+    model = MMCoTForConditionalGeneration.from_pretrained(tmp_path)
+    processor = MMCoTProcessor.from_pretrained(tmp_path)
+    assert tower_key(model, processor) == tower_key(tiny_model, tiny_processor)
+
+
+def test_workers_and_later_runs_read_the_same_file(tiny_model, tiny_processor, several, tmp_path):
+    cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    cache.fill(several, progress=False)
+    rows = picture_hashes(several)
+    expected = cache.inputs(rows)["image_features"]
+    copy = pickle.loads(pickle.dumps(cache))
+    assert copy.model is None
+    assert copy.processor is None
+    for reader in (copy, FeatureCache(cache.folder)):
+        torch.testing.assert_close(reader.inputs(rows)["image_features"], expected, atol=0, rtol=0)
+    loader = DataLoader(rows, batch_size=2, num_workers=2, collate_fn=copy.inputs)
+    first, second = (batch["image_features"] for batch in loader)
+    assert torch.equal(torch.cat([first, torch.nn.functional.pad(second, (0, 0, 0, 5))]), expected)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc lists what is mapped")
+def test_features_are_mapped_not_loaded(tiny_model, tiny_processor, tmp_path):
+    cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    cache.fill(pictures([png(0), png(1)]), progress=False)
+    (path,) = cache.folder.iterdir()
+    tensors = [cache[name] for name in cache.index]
+    with open("/proc/self/maps") as maps:
+        ranges = [line.split()[0].split("-") for line in maps if line.rstrip().endswith(str(path))]
+    for tensor in tensors:
+        assert any(int(start, 16) <= tensor.data_ptr() < int(end, 16) for start, end in ranges)
+
+
+def test_processes_share_the_work(tiny_model, tiny_processor, monkeypatch, tmp_path):
+    dataset = pictures([png(seed) for seed in range(8)])
+    caches = [FeatureCache.open(tiny_model, tiny_processor, tmp_path) for _ in range(2)]
+
+    def second_process():
+        monkeypatch.setattr(features, "wait_for_all", lambda: None)
+        monkeypatch.setattr(features, "world", lambda: (1, 2))
+        shares.append(caches[1].fill(dataset, progress=False))
+
+    shares = []
+    monkeypatch.setattr(features, "world", lambda: (0, 2))
+    monkeypatch.setattr(features, "wait_for_all", second_process)
+    shares.append(caches[0].fill(dataset, progress=False))
+    assert sum(shares) == 8
+    assert 0 < shares[0] < 8
+    assert len(caches[0].index) == 8
+
+
+def test_pictures_that_keep_their_proportions(make_model, tiny_tokenizer, tmp_path):
+    tower = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    model = make_model(vision_config=tower)
+    processor = MMCoTProcessor(ViTImageProcessorPil(do_resize=False), tiny_tokenizer)
+    dataset = pictures([png(0, (32, 32)), png(1, (64, 32)), png(2, (32, 32)), None])
+    cache = FeatureCache.open(model, processor, tmp_path)
+    assert cache.fill(dataset, progress=False) == 3
+    inputs = cache.inputs(picture_hashes(dataset))
+    assert inputs["image_attention_mask"].sum(-1).tolist() == [16, 32, 16, 0]
+    for row, features_of_row in zip(dataset, inputs["image_features"], strict=True):
+        if row["image"]:
+            alone = model.get_image_features(processor.encode_images([row["image"]])["pixel_values"])[0]
+            torch.testing.assert_close(features_of_row[: len(alone)], alone, atol=1e-5, rtol=0)
+
+
+def test_towers_without_fixed_features_are_refused(make_model, tiny_processor, tmp_path):
+    with pytest.raises(ValueError, match="no vision tower.*vision_config"):
+        FeatureCache.open(make_model(vision_config=None), tiny_processor, tmp_path)
+    with pytest.raises(ValueError, match="freeze_vision is false.*true"):
+        FeatureCache.open(make_model(freeze_vision=False), tiny_processor, tmp_path)
+
+
+def test_unreadable_picture_is_named_and_the_rest_kept(tiny_model, tiny_processor, tmp_path):
+    contents = [png(0), png(1), png(2)[:100], png(3)]
+    cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
+    with pytest.raises(ValueError, match="picture of row 2 cannot be read"):
+        cache.fill(pictures(contents), batch_size=1, progress=False)
+    assert FeatureCache(cache.folder).index.keys() >= {picture_hashes(pictures(contents))[0][0]}
+
+
+def test_default_folder_is_the_hugging_face_cache(tiny_model, tiny_processor, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(tmp_path))
+    assert FeatureCache.open(tiny_model, tiny_processor).folder.is_relative_to(tmp_path / "mmcot")

@@ -1,6 +1,0 @@
-"""The report of an evaluation: one page that explains itself, its charts, and the scores as JSON."""
-
-from mmcot.training.evaluation.report.writer import write_report
-
-
-__all__ = ["write_report"]
