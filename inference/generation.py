@@ -12,7 +12,6 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from ..modeling_mmcot.processing_mmcot import letter
 from ..modeling_mmcot.writing_mmcot import write_batch
-from ..training.collator import picture_inputs
 from .features import PICTURE_HASHES, FeatureCache, name_pictures
 from .processes import gather, is_main, world
 
@@ -79,6 +78,15 @@ def write(
     everything = {position: output for part in gather(written) for position, output in part.items()}
     outputs = [everything[position] for position in range(len(prompts))]
     return [text for text, _ in outputs], [score for _, score in outputs]
+
+
+def picture_inputs(
+    processor: MMCoTProcessor, rows: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
+) -> dict[str, torch.Tensor]:
+    """The pictures of rows as the model takes them: pixels, or cached features. Empty where no row has any."""
+    if features is None:
+        return processor.encode_images([row.get("image") for row in rows])
+    return features.inputs([row[PICTURE_HASHES] for row in rows])
 
 
 def predict(

@@ -13,11 +13,10 @@ from ..configuration import DataArguments
 from ..data import load_splits, pick_split
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stages_mmcot import StageModels
-from ..training.rationales import BATCHES_PER_CHUNK
 from .features import FeatureCache, open_caches
 from .generation import predict, visible
 from .processes import is_main, wait_for_all
-from .row_files import complete_rows
+from .row_files import BATCHES_PER_CHUNK, complete_rows
 
 
 def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:

@@ -13,6 +13,9 @@ from .processes import from_main, is_main
 
 Row = dict[str, Any]
 
+# Batches written together before they are kept; a kill loses at most so many.
+BATCHES_PER_CHUNK = 4
+
 
 def complete_rows(
     path: Path,

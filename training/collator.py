@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ..configuration import StageArguments
-from ..inference.features import PICTURE_HASHES, FeatureCache
+from ..inference.features import FeatureCache
+from ..inference.generation import picture_inputs
 from ..modeling_mmcot import MMCoTProcessor
 
 
@@ -36,12 +37,3 @@ class MMCoTCollator:
             text_target=[self.processor.build_target(row, row[STAGE]) for row in examples],
         )
         return {**batch, **picture_inputs(self.processor, examples, self.features)}
-
-
-def picture_inputs(
-    processor: MMCoTProcessor, rows: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
-) -> dict[str, torch.Tensor]:
-    """The pictures of rows as the model takes them: pixels, or cached features. Empty where no row has any."""
-    if features is None:
-        return processor.encode_images([row.get("image") for row in rows])
-    return features.inputs([row[PICTURE_HASHES] for row in rows])

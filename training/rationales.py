@@ -4,15 +4,11 @@ from dataclasses import replace
 
 import datasets
 
-from ..inference.row_files import complete_rows
+from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
 from .collator import GENERATED_RATIONALE
 from .run import Run
 from .train_model import TrainedModel, load_model, train_into
-
-
-# Batches written together before they are kept; a kill loses at most so many.
-BATCHES_PER_CHUNK = 4
 
 
 def write_rationales(run: Run, model: TrainedModel) -> None:

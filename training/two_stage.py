@@ -18,14 +18,14 @@ from ..hub_card.card import library_versions
 from ..hub_card.publish import open_repository, publish
 from ..inference.generation import prediction_rows
 from ..inference.processes import is_main
-from ..inference.row_files import complete_rows
+from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from .collator import GENERATED_RATIONALE
 from .curves import plot_curves
 from .parts import build_base, build_processor
 from .plan import has_adapters, planned_models, repository_stages
-from .rationales import BATCHES_PER_CHUNK, cross_fit_rationales, write_rationales
+from .rationales import cross_fit_rationales, write_rationales
 from .run import Run, load_run_splits
 from .run_folder import RunFolder
 from .train_model import TrainedModel, train_model
