@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.inference.features import FeatureCache, picture_hashes
+from mmcot.inference.features import FeatureCache, image_hashes
 from mmcot.training.tokenizer import train_tokenizer
 
 
@@ -89,7 +89,7 @@ def measure(
         bare = seconds(lambda: run_tower(model, batches))
         cache = FeatureCache.open(model, processor, Path(folder))
         filled = seconds(lambda: cache.fill(dataset, batch_size, progress=False))
-        names = [name for row in picture_hashes(dataset) for name in row]
+        names = [name for row in image_hashes(dataset) for name in row]
         return bare, filled, seconds(lambda: [cache[name] for name in names])
 
 

@@ -1,7 +1,4 @@
-"""Weights of the official implementation (amazon-science/mm-cot) as this package's weights, and the way back.
-
-Not shipped to the Hub: a converted folder no longer needs it.
-"""
+"""Weights of the official implementation (amazon-science/mm-cot) as this package's weights, and the way back."""
 
 import re
 from collections.abc import Iterable
@@ -9,8 +6,8 @@ from collections.abc import Iterable
 import torch
 from transformers import T5Config
 
-from .configuration_mmcot import MMCoTConfig
-from .modeling_mmcot import MMCoTForConditionalGeneration
+from ..modeling_mmcot.configuration_mmcot import MMCoTConfig
+from ..modeling_mmcot.modeling_mmcot import MMCoTForConditionalGeneration
 
 
 # The second release keeps the fusion under `encoder.`, the first one at the root; `patch_num` names nothing we need.

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from ..configuration import DataArguments
 from .examples import CAPTION, COLUMNS, read_example, repeat_for_rationales
-from .images import check_picture, find_pictures, list_pictures
+from .images import check_image, find_images, list_images
 from .rows import RawRow, RowError, Source, is_scalar
 from .splits import SPLIT_NAME, TRAIN, name_split
 
@@ -85,21 +85,21 @@ class Survey:
         rows: how many there are, bad ones included.
         texts, others: columns with texts or numbers, and those that hold anything else. The caption, which the model
             reads, must be a text.
-        several_pictures: whether a row has more than one.
+        several_images: whether a row has more than one.
         captioned: whether a row has a caption.
     """
 
     rows: int = 0
     texts: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
-    several_pictures: bool = False
+    several_images: bool = False
     captioned: bool = False
 
     def add(self, row: RawRow) -> None:
         """Takes note of a row."""
         for name, value in row.values.items():
             (self.texts if is_scalar(value) or name == CAPTION else self.others).add(name)
-        self.several_pictures |= len(list_pictures(row)) > 1
+        self.several_images |= len(list_images(row)) > 1
         self.captioned |= bool(row.values.get(CAPTION))
 
     @property
@@ -161,12 +161,12 @@ def check_row(row: RawRow | RowError, survey: Survey) -> Example | RowError:
         return row
     try:
         example = read_example(row, survey.further)
-        pictures = find_pictures(row)
+        pictures = find_images(row)
         for picture in pictures:
-            check_picture(row, picture)
+            check_image(row, picture)
     except RowError as error:
         return error
-    example["image"] = (pictures if survey.several_pictures else pictures[0]) if pictures else None
+    example["image"] = (pictures if survey.several_images else pictures[0]) if pictures else None
     return example
 
 

@@ -18,15 +18,15 @@ CAPTION = "caption"  # the only further column that the model reads
 HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
-def make_features(further: Iterable[str], several_pictures: bool) -> datasets.Features:
+def make_features(further: Iterable[str], several_images: bool) -> datasets.Features:
     """The types of all columns, the same whichever file they came from.
 
     Args:
         further: names of columns beyond [`COLUMNS`].
-        several_pictures: whether `image` is a list of pictures.
+        several_images: whether `image` is a list of pictures.
     """
     types = dict.fromkeys(COLUMNS, TEXT) | {"choices": datasets.List(TEXT), "answer": datasets.Value("int64")}
-    types["image"] = datasets.List(datasets.Image()) if several_pictures else datasets.Image()
+    types["image"] = datasets.List(datasets.Image()) if several_images else datasets.Image()
     return datasets.Features(types | dict.fromkeys(sorted(further), TEXT))
 
 

@@ -10,12 +10,12 @@ import datasets
 Stored = dict[str, Any] | list[dict[str, Any]] | None
 
 
-def without_pictures(dataset: datasets.Dataset) -> datasets.Dataset:
+def without_images(dataset: datasets.Dataset) -> datasets.Dataset:
     """All columns but `image`: to read the texts, nothing has to be decoded."""
     return dataset.select_columns([name for name in dataset.column_names if name != "image"])
 
 
-def stored_pictures(dataset: datasets.Dataset) -> list[Stored]:
+def stored_images(dataset: datasets.Dataset) -> list[Stored]:
     """The column `image` as stored, without decoding; `None` for each row where there is no such column."""
     feature = dataset.features.get("image")
     undecoded = datasets.Image(decode=False)
@@ -28,9 +28,9 @@ def stored_pictures(dataset: datasets.Dataset) -> list[Stored]:
     return dataset["image"][:]
 
 
-def has_picture(dataset: datasets.Dataset) -> list[bool]:
+def has_image(dataset: datasets.Dataset) -> list[bool]:
     """For each row whether it has a picture."""
-    return [bool(as_list(stored)) for stored in stored_pictures(dataset)]
+    return [bool(as_list(stored)) for stored in stored_images(dataset)]
 
 
 def as_list(entry: Any) -> list[Any]:
@@ -38,7 +38,7 @@ def as_list(entry: Any) -> list[Any]:
     return [picture for picture in (entry if isinstance(entry, list) else [entry]) if picture is not None]
 
 
-def replace_pictures(dataset: datasets.Dataset, pictures: Sequence[Stored]) -> datasets.Dataset:
+def replace_images(dataset: datasets.Dataset, pictures: Sequence[Stored]) -> datasets.Dataset:
     """The data set with another picture column."""
     feature = dataset.features["image"]
     return dataset.remove_columns("image").add_column("image", list(pictures), feature=feature)

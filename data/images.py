@@ -24,20 +24,20 @@ TOO_LARGE = f"has more than {MAX_MEGAPIXELS} megapixels; make it smaller."
 Stored = dict[str, Any]
 
 
-def list_pictures(row: RawRow) -> list[Any]:
+def list_images(row: RawRow) -> list[Any]:
     """What a row has in its cell `image`: one entry, or those of a list or of the text of a JSON list."""
     value = row.values.get("image")
     listed = read_json_list(value) if isinstance(value, str) else value
     return listed if isinstance(listed, list) else [value]
 
 
-def find_pictures(row: RawRow) -> list[Stored]:
+def find_images(row: RawRow) -> list[Stored]:
     """The pictures a row names or holds, paths made absolute.
 
     Raises:
         RowError: for anything but paths and encoded pictures, and for a relative path that leaves its folder.
     """
-    pictures = [locate(row, entry) for entry in list_pictures(row)]
+    pictures = [locate(row, entry) for entry in list_images(row)]
     return [picture for picture in pictures if picture]
 
 
@@ -59,7 +59,7 @@ def locate(row: RawRow, entry: Any) -> Stored | None:
     return {"bytes": None, "path": path}
 
 
-def check_picture(row: RawRow, picture: Stored) -> None:
+def check_image(row: RawRow, picture: Stored) -> None:
     """Decodes a picture as the model will read it.
 
     Raises:

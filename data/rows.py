@@ -67,7 +67,7 @@ class RawRow:
         return RowError(self.source, self.row, field, reason, picture)
 
 
-def leave(row: RawRow) -> None:
+def keep_columns(row: RawRow) -> None:
     """For a source whose columns are ours already."""
 
 
@@ -85,7 +85,7 @@ class Source:
     name: str
     stamps: list[Any]
     rows: Callable[[], Iterator[RawRow | RowError]]
-    adapt: Callable[[RawRow], None] = leave
+    adapt: Callable[[RawRow], None] = keep_columns
 
 
 def is_missing(value: Any) -> bool:

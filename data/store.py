@@ -72,7 +72,7 @@ def build(folder: Path, source: Source, arguments: DataArguments) -> None:
     survey = take_survey(reader)
     skipped: list[RowError] = []
     folder.mkdir()
-    features = make_features(survey.further, survey.several_pictures)
+    features = make_features(survey.further, survey.several_images)
     write_splits(folder, features, check_rows(reader, survey, arguments, skipped))
     if len(skipped) == survey.rows:
         raise ValueError(f"All {survey.rows} rows of {source.name} are bad; the first: {skipped[0]}")

@@ -9,7 +9,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from ..data.image_column import as_list, has_picture, replace_pictures, stored_pictures, without_pictures
+from ..data.image_column import as_list, has_image, replace_images, stored_images, without_images
 from ..inference.generation import predict
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER
@@ -48,9 +48,9 @@ def run_ablations(
         Prediction rows by the name of the ablation.
     """
     ablated = {}
-    if any(has_picture(dataset)):
-        ablated[BLANK] = predict(models, processor, blank_pictures(dataset), **options)
-        ablated[SHUFFLED] = predict(models, processor, shuffled_pictures(dataset, seed), **options)
+    if any(has_image(dataset)):
+        ablated[BLANK] = predict(models, processor, blank_images(dataset), **options)
+        ablated[SHUFFLED] = predict(models, processor, shuffled_images(dataset, seed), **options)
     if ANSWER in models:
         rationales = {
             NO_RATIONALE: [""] * len(dataset),
@@ -66,7 +66,7 @@ def gold_rationales(
 ) -> list[str]:
     """Each problem's gold rationale, or the predicted one where it has none."""
     predicted = {str(row["id"]): row.get("rationale") or "" for row in predictions}
-    texts = without_pictures(dataset)
+    texts = without_images(dataset)
     return [processor.gold_rationale(row) or predicted.get(str(row["id"]), "") for row in texts]
 
 
@@ -88,7 +88,7 @@ def ablation_table(
         full system has no `difference`.
     """
     answered = match_predictions(predictions, dataset)
-    pictured = np.array([row["has_picture"] for row in answered.problems])
+    pictured = np.array([row["has_image"] for row in answered.problems])
     groups = {ALL_PROBLEMS: np.ones_like(pictured)} | ({PICTURED: pictured} if pictured.any() else {})
     outcomes = {name: match_predictions(rows, dataset).right for name, rows in ablated.items()}
     table: dict[str, dict[str, dict[str, Any]]] = {FULL_SYSTEM: {}, **{name: {} for name in ablated}}
@@ -100,21 +100,21 @@ def ablation_table(
     return table
 
 
-def blank_pictures(dataset: datasets.Dataset) -> datasets.Dataset:
+def blank_images(dataset: datasets.Dataset) -> datasets.Dataset:
     """Every picture replaced by plain grey of its size; problems without picture stay as they are."""
-    return replace_pictures(dataset, [blank_entry(stored) for stored in stored_pictures(dataset)])
+    return replace_images(dataset, [blank_entry(stored) for stored in stored_images(dataset)])
 
 
-def shuffled_pictures(dataset: datasets.Dataset, seed: int = 0) -> datasets.Dataset:
+def shuffled_images(dataset: datasets.Dataset, seed: int = 0) -> datasets.Dataset:
     """Every problem's picture or pictures replaced by those of another problem; each is used once."""
-    pictures = stored_pictures(dataset)
+    pictures = stored_images(dataset)
     places = [place for place, stored in enumerate(pictures) if as_list(stored)]
     random.Random(seed).shuffle(places)
     shuffled = list(pictures)
     # A shuffled ring handed on by one place: nobody keeps a picture.
     for place, giver in zip(places, places[1:] + places[:1], strict=True):
         shuffled[place] = pictures[giver]
-    return replace_pictures(dataset, shuffled)
+    return replace_images(dataset, shuffled)
 
 
 def blank_entry(stored: Any) -> Any:

@@ -9,16 +9,16 @@ from typing import Any
 import datasets
 import numpy as np
 
-from ..data.image_column import has_picture, without_pictures
+from ..data.image_column import has_image, without_images
 from ..modeling_mmcot import MMCoTProcessor
 
 
 @dataclass
-class AnsweredProblems:
+class AnsweredExamples:
     """The problems of a data set, each with what was predicted for it.
 
     Args:
-        problems: rows of the data set; instead of their pictures, `has_picture`.
+        problems: rows of the data set; instead of their pictures, `has_image`.
         guesses: for each problem `{"choice_index", "rationale", ...}`, or `None` where no prediction has its id.
             `choice_index` is `None` where the answer names no option, `rationale` is empty where there is none.
         unknown: ids of predictions for no problem of the data set.
@@ -75,7 +75,7 @@ def read_prediction(line: str, place: str) -> dict[str, Any]:
     return prediction
 
 
-def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset) -> AnsweredProblems:
+def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset) -> AnsweredExamples:
     """Lays predictions beside the problems with the same id; ids are compared as text.
 
     Args:
@@ -86,7 +86,7 @@ def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: dataset
     Raises:
         ValueError: for a data set without labels, or a prediction that is none; it names the id.
     """
-    problems, found, duplicate = labelled_problems(dataset), {}, []
+    problems, found, duplicate = labelled_examples(dataset), {}, []
     for prediction in predictions:
         identifier = str(prediction["id"])
         if identifier in found:
@@ -94,10 +94,10 @@ def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: dataset
         found.setdefault(identifier, prediction)
     guesses = [read_guess(found[row["id"]], row["choices"]) if row["id"] in found else None for row in problems]
     known = {row["id"] for row in problems}
-    return AnsweredProblems(problems, guesses, [name for name in found if name not in known], duplicate)
+    return AnsweredExamples(problems, guesses, [name for name in found if name not in known], duplicate)
 
 
-def labelled_problems(dataset: datasets.Dataset) -> list[dict[str, Any]]:
+def labelled_examples(dataset: datasets.Dataset) -> list[dict[str, Any]]:
     """The rows without their pictures, but with the word whether they have one, and with their ids as text.
 
     Raises:
@@ -105,13 +105,13 @@ def labelled_problems(dataset: datasets.Dataset) -> list[dict[str, Any]]:
     """
     if not len(dataset):
         raise ValueError("The data set holds no problem to score; choose a split that has some.")
-    rows = without_pictures(dataset).to_list()
-    for row, pictured in zip(rows, has_picture(dataset), strict=True):
+    rows = without_images(dataset).to_list()
+    for row, pictured in zip(rows, has_image(dataset), strict=True):
         if row.get("answer") is None:
             raise ValueError(
                 f"Problem {row['id']!r} has no right answer: this split carries no labels. Use one that does."
             )
-        row.update(id=str(row["id"]), has_picture=pictured)
+        row.update(id=str(row["id"]), has_image=pictured)
     return rows
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import datasets
 import numpy as np
 
-from ..data.image_column import without_pictures
+from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTProcessor
 from .intervals import estimate
 from .metrics import chance, rationale_scores
-from .predictions import AnsweredProblems, match_predictions
+from .predictions import AnsweredExamples, match_predictions
 from .similarity import similarities
 
 
@@ -25,8 +25,8 @@ CLASSES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "SOC": lambda row: row.get("subject") == "social science",
     "LAN": lambda row: row.get("subject") == "language science",
     "TXT": lambda row: bool(row.get("hint")),
-    "IMG": lambda row: row["has_picture"],
-    "NO": lambda row: not row.get("hint") and not row["has_picture"],
+    "IMG": lambda row: row["has_image"],
+    "NO": lambda row: not row.get("hint") and not row["has_image"],
     "G1-6": lambda row: row.get("grade") in LOWER_GRADES,
     "G7-12": lambda row: row.get("grade") in UPPER_GRADES,
     "average": lambda row: True,
@@ -39,7 +39,7 @@ def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) 
     """The data set with all that the processor calls a rationale as `solution`: for some that includes the lecture."""
     if not processor.lecture:
         return dataset
-    texts = without_pictures(dataset)
+    texts = without_images(dataset)
     rationales = [processor.gold_rationale(row) for row in texts]
     return dataset.remove_columns("solution").add_column("solution", rationales)
 
@@ -110,7 +110,7 @@ def for_each_group(groups: Mapping[str, Any], score: Callable[[np.ndarray], Any]
     }
 
 
-def score_rationales(answered: AnsweredProblems, encoder: str | Path | None) -> dict[str, dict[str, float]]:
+def score_rationales(answered: AnsweredExamples, encoder: str | Path | None) -> dict[str, dict[str, float]]:
     """Scores over the problems that have a gold rationale; nothing if no rationale at all was predicted.
 
     A missing or empty rationale scores 0 and counts.
@@ -129,7 +129,7 @@ def score_rationales(answered: AnsweredProblems, encoder: str | Path | None) -> 
     return {name: estimate(values) for name, values in scores.items()}
 
 
-def count_ids(answered: AnsweredProblems) -> dict[str, Any]:
+def count_ids(answered: AnsweredExamples) -> dict[str, Any]:
     """What did not match, as counts and ids."""
     kinds = {name: getattr(answered, name) for name in ("unparsed", "missing", "unknown", "duplicate")}
     counts: dict[str, Any] = {name: len(ids) for name, ids in kinds.items()}

@@ -120,7 +120,7 @@ def fill_card(
         blank=metrics.get("ablations", {}).get(BLANK, {}).get(PICTURED),
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),
-        recipe=yaml.safe_dump(without_places(settings), sort_keys=False, allow_unicode=True).strip(),
+        recipe=yaml.safe_dump(without_local_paths(settings), sort_keys=False, allow_unicode=True).strip(),
         metrics=metrics,
     )
 
@@ -187,10 +187,10 @@ def folder_labels(stages: Mapping[str, str]) -> dict[str, str]:
     return labels
 
 
-def without_places(value: Any) -> Any:
+def without_local_paths(value: Any) -> Any:
     """Settings in which a path of this machine has only its last name: the rest is nobody's business."""
     if isinstance(value, Mapping):
-        return {key: without_places(entry) for key, entry in value.items()}
+        return {key: without_local_paths(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [without_places(entry) for entry in value]
+        return [without_local_paths(entry) for entry in value]
     return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value

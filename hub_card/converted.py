@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelCardData
 
 from ..modeling_mmcot.configuration_mmcot import ANSWER
-from .card import PICTURE_TASK, TAGS, without_places
+from .card import PICTURE_TASK, TAGS, without_local_paths
 from .weights import count_by_folder
 
 
@@ -34,7 +34,7 @@ def write_converted_card(
         name=name,
         sources=" and ".join(f"`{source}`" for source in sources),
         two_stages=ANSWER in stages,
-        vision_model=without_places(vision_model),
+        vision_model=without_local_paths(vision_model),
         feature_size=feature_size,
         parameters=sum(count_by_folder(folder, stages).values()),
     )

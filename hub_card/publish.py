@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from ..modeling_mmcot.configuration_mmcot import STAGES
-from .card import name_repository, without_places
+from .card import name_repository, without_local_paths
 
 
 # All that is published: these at the root and in the folder of each stage,
@@ -143,13 +143,13 @@ def content_of(path: Path, repo_id: str) -> Path | bytes:
         return name_repository(path.read_text(encoding="utf-8"), repo_id).encode()
     if path.name == "recipe.yaml":
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return yaml.safe_dump(without_places(settings), sort_keys=False, allow_unicode=True).encode()
+        return yaml.safe_dump(without_local_paths(settings), sort_keys=False, allow_unicode=True).encode()
     if path.name not in ("config.json", ADAPTER_CONFIG):
         return path
     config = json.loads(path.read_text(encoding="utf-8"))
     if path.name == ADAPTER_CONFIG:
         config |= {"base_model_name_or_path": repo_id, "revision": None}
-    return (json.dumps(without_places(config), indent=2, sort_keys=True) + "\n").encode()
+    return (json.dumps(without_local_paths(config), indent=2, sort_keys=True) + "\n").encode()
 
 
 def check_repository(folder: Path) -> None:

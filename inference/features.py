@@ -30,7 +30,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 # Column that stands for `image` where features are cached: the content hashes of a row's pictures.
-PICTURE_HASHES = "picture_hashes"
+IMAGE_HASHES = "image_hashes"
 # Pictures per file: what a kill loses, beside the batches that are on their way.
 SHARD_SIZE = 256
 # Threads that read pictures ahead of the tower. Decoding and resizing leave the interpreter to others meanwhile.
@@ -48,7 +48,7 @@ class FeatureCache:
     ```python
     cache = FeatureCache.open(model, processor)
     cache.fill(dataset)
-    model(**cache.inputs(picture_hashes(dataset)[:8]), **texts)
+    model(**cache.inputs(image_hashes(dataset)[:8]), **texts)
     ```
 
     Args:
@@ -100,7 +100,7 @@ class FeatureCache:
         """The model's picture inputs for a batch.
 
         Args:
-            rows: content hashes of each question's pictures, from [`picture_hashes`].
+            rows: content hashes of each question's pictures, from [`image_hashes`].
 
         Returns:
             `image_features (batch, patches, image_feature_size)`, the patches of a question's pictures end to end,
@@ -156,7 +156,7 @@ class FeatureCache:
     def _missing(self, dataset: datasets.Dataset) -> dict[str, tuple[int, int]]:
         """Pictures without features, each with the row and the position in it where it comes first."""
         places = {}
-        for row, names in enumerate(picture_hashes(dataset)):
+        for row, names in enumerate(image_hashes(dataset)):
             for position, name in enumerate(names):
                 if name not in self:
                     places.setdefault(name, (row, position))
@@ -188,7 +188,7 @@ class FeatureCache:
         groups = defaultdict(dict)
         for name in names:
             row, position = places[name]
-            picture = decode(pictures_of(column[row])[0][position], row)
+            picture = decode(images_of(column[row])[0][position], row)
             pixels = without_padding(self.processor.encode_images([picture]))  # (1, 3, height, width)
             groups[pixels.shape][name] = pixels
         stacked = [(list(group), torch.cat(list(group.values()))) for group in groups.values()]
@@ -244,7 +244,7 @@ def tower_key(model: MMCoTForConditionalGeneration, processor: MMCoTProcessor) -
         kept = json.loads(settings.to_json_string(), object_hook=without_origin)
         digest.update(json.dumps(kept, sort_keys=True).encode())
     # Settings do not tell how a version of this package or its libraries turns pictures into pixels; results do.
-    for tensor in processor.encode_images([probe_pictures()]).values():
+    for tensor in processor.encode_images([probe_images()]).values():
         digest.update(raw_bytes(tensor))
     for name, tensor in sorted(tower.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -265,7 +265,7 @@ def without_origin(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in ORIGIN}
 
 
-def probe_pictures() -> list[Image.Image]:
+def probe_images() -> list[Image.Image]:
     """Small pictures of the kinds whose way to RGB is a matter of choice: grey, palette, 16 bit, transparent."""
     grey = Image.linear_gradient("L")
     transparent = [Image.merge("LA", [grey] * 2), Image.merge("RGBA", [grey] * 4)]
@@ -285,20 +285,20 @@ def open_caches(
     return {stage: FeatureCache.open(models[stage], processor) for stage in models} if all(frozen.values()) else {}
 
 
-def name_pictures(dataset: datasets.Dataset) -> datasets.Dataset:
+def replace_images_by_hashes(dataset: datasets.Dataset) -> datasets.Dataset:
     """The data set with the content hashes of its pictures in their place."""
-    names = picture_hashes(dataset)
-    others = [name for name in dataset.column_names if name not in ("image", PICTURE_HASHES)]
+    names = image_hashes(dataset)
+    others = [name for name in dataset.column_names if name not in ("image", IMAGE_HASHES)]
     feature = datasets.List(datasets.Value("string"))
-    return dataset.select_columns(others).add_column(PICTURE_HASHES, names, feature=feature)
+    return dataset.select_columns(others).add_column(IMAGE_HASHES, names, feature=feature)
 
 
-def picture_hashes(dataset: datasets.Dataset) -> list[list[str]]:
+def image_hashes(dataset: datasets.Dataset) -> list[list[str]]:
     """Content hashes of each row's pictures, in order; an empty list for a row without."""
     if "image" not in dataset.column_names:
         return [[] for _ in range(len(dataset))]
     tables = arrow_column(dataset).iter(batch_size=64)
-    return [[content_hash(stored) for stored in row] for table in tables for row in pictures_of(table)]
+    return [[content_hash(stored) for stored in row] for table in tables for row in images_of(table)]
 
 
 def arrow_column(dataset: datasets.Dataset) -> datasets.Dataset:
@@ -306,7 +306,7 @@ def arrow_column(dataset: datasets.Dataset) -> datasets.Dataset:
     return dataset.select_columns("image").with_format("arrow")
 
 
-def pictures_of(table: pyarrow.Table) -> list[list[dict[str, Any]]]:
+def images_of(table: pyarrow.Table) -> list[list[dict[str, Any]]]:
     """Stored pictures `{"bytes", "path"}` of each row, none where the row has none."""
     return [as_list(entry) for entry in table["image"].to_pylist()]
 

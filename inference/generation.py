@@ -7,18 +7,18 @@ import datasets
 import torch
 from tqdm.auto import tqdm
 
-from ..data.image_column import without_pictures
+from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from ..modeling_mmcot.processing_mmcot import letter
-from ..modeling_mmcot.writing_mmcot import write_batch
-from .features import PICTURE_HASHES, FeatureCache, name_pictures
+from ..modeling_mmcot.writing_mmcot import generate_batch
+from .features import IMAGE_HASHES, FeatureCache, replace_images_by_hashes
 from .processes import gather, is_main, world
 
 
 SCORE_DIGITS = 4
 # All that a prompt may read: labels (`answer`, `solution`, `lecture`) never reach the side of the model.
-VISIBLE_COLUMNS = ("id", "image", PICTURE_HASHES, "question", "choices", "hint", "caption")
+VISIBLE_COLUMNS = ("id", "image", IMAGE_HASHES, "question", "choices", "hint", "caption")
 
 
 def visible(dataset: datasets.Dataset) -> datasets.Dataset:
@@ -27,7 +27,7 @@ def visible(dataset: datasets.Dataset) -> datasets.Dataset:
 
 
 @torch.inference_mode()
-def write(
+def generate_texts(
     model: MMCoTForConditionalGeneration,
     processor: MMCoTProcessor,
     dataset: datasets.Dataset,
@@ -53,7 +53,7 @@ def write(
         The texts, and how probable the model finds each option (`None` for stages that write a rationale).
     """
     rows = visible(dataset)
-    text_rows = without_pictures(rows)
+    text_rows = without_images(rows)
     if model.vision_tower is None:
         rows = text_rows
     prompts = [
@@ -70,9 +70,9 @@ def write(
         positions = order[start : start + batch_size]
         batch = [rows[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])
-        inputs.update(picture_inputs(processor, batch, features))
+        inputs.update(image_inputs(processor, batch, features))
         choices = [row["choices"] for row in batch]
-        texts, scores = write_batch(model, processor, inputs, stage, choices, generate_kwargs)
+        texts, scores = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
         written.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
     everything = {position: output for part in gather(written) for position, output in part.items()}
@@ -80,13 +80,13 @@ def write(
     return [text for text, _ in outputs], [score for _, score in outputs]
 
 
-def picture_inputs(
+def image_inputs(
     processor: MMCoTProcessor, rows: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
 ) -> dict[str, torch.Tensor]:
     """The pictures of rows as the model takes them: pixels, or cached features. Empty where no row has any."""
     if features is None:
         return processor.encode_images([row.get("image") for row in rows])
-    return features.inputs([row[PICTURE_HASHES] for row in rows])
+    return features.inputs([row[IMAGE_HASHES] for row in rows])
 
 
 def predict(
@@ -104,7 +104,7 @@ def predict(
         rationales: for two stages, what the answer is to be inferred from, one per row, instead of what the
             rationale stage writes.
         features: by stage, caches of what frozen towers say of pictures; what they lack is computed.
-        options: see [`write`].
+        options: see [`generate_texts`].
 
     Returns:
         Rows `{id, rationale, answer_text, answer, choice_index, scores, unparsed}` in the order of the data set.
@@ -112,11 +112,11 @@ def predict(
     if features:
         for cache in features.values():
             cache.fill(dataset, progress=False)
-        dataset = name_pictures(dataset)
+        dataset = replace_images_by_hashes(dataset)
 
     def written(stage: str, texts: Sequence[str] | None = None) -> tuple[list[str], list[list[float] | None]]:
         cache = features[stage] if features else None
-        return write(models[stage], processor, dataset, stage, texts, cache, **options)
+        return generate_texts(models[stage], processor, dataset, stage, texts, cache, **options)
 
     if ANSWER not in models:
         (stage,) = models

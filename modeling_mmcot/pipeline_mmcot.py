@@ -10,7 +10,7 @@ from .configuration_mmcot import ANSWER, RATIONALE
 from .images_mmcot import to_rgb
 from .processing_mmcot import letter
 from .stages_mmcot import StageModels
-from .writing_mmcot import write_batch
+from .writing_mmcot import generate_batch
 
 
 EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")
@@ -111,12 +111,12 @@ class MMCoTPipeline(Pipeline):
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
         rationales = [None] * len(examples)
         if ANSWER in self.stages:
-            rationales, _ = self._write(examples, RATIONALE, rationales, generate_kwargs)
-        texts, scores = self._write(examples, self.answer_stage, rationales, generate_kwargs)
+            rationales, _ = self._generate(examples, RATIONALE, rationales, generate_kwargs)
+        texts, scores = self._generate(examples, self.answer_stage, rationales, generate_kwargs)
         outputs = {"example": examples, "rationale": rationales, "text": texts, "scores": scores}
         return outputs if batched else {name: values[0] for name, values in outputs.items()}
 
-    def _write(
+    def _generate(
         self,
         examples: list[dict[str, Any]],
         stage: str,
@@ -130,7 +130,7 @@ class MMCoTPipeline(Pipeline):
         ]
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
         choices = [example["choices"] for example in examples]
-        return write_batch(self.stages[stage], self.processor, inputs, stage, choices, generate_kwargs)
+        return generate_batch(self.stages[stage], self.processor, inputs, stage, choices, generate_kwargs)
 
     def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
         """The dictionary a user gets."""

@@ -10,7 +10,7 @@ from .configuration_mmcot import ANSWER, DIRECT
 from .encoder_mmcot import MMCoTEncoderOutput
 
 
-def write_batch(
+def generate_batch(
     model: PreTrainedModel,
     processor: Any,
     inputs: BatchFeature,

@@ -9,7 +9,17 @@ import mmcot
 
 
 ROOT = Path(mmcot.__file__).parent
-FOLDERS = ("modeling_mmcot", "configuration", "training", "hub_card")
+FOLDERS = (
+    "modeling_mmcot",
+    "configuration",
+    "data",
+    "inference",
+    "evaluation",
+    "training",
+    "hub_card",
+    "conversion",
+    "cli",
+)
 SOURCES = [ROOT / "__init__.py", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 REMOTE = sorted((ROOT / "modeling_mmcot").glob("*_mmcot.py"))
 

@@ -8,7 +8,7 @@ import torch
 
 from ..configuration import StageArguments
 from ..inference.features import FeatureCache
-from ..inference.generation import picture_inputs
+from ..inference.generation import image_inputs
 from ..modeling_mmcot import MMCoTProcessor
 
 
@@ -24,7 +24,7 @@ class MMCoTCollator:
 
     Args:
         processor: owns the words and the pictures.
-        features: vision features computed before; rows then have `picture_hashes` instead of `image`.
+        features: vision features computed before; rows then have `image_hashes` instead of `image`.
     """
 
     processor: MMCoTProcessor
@@ -36,4 +36,4 @@ class MMCoTCollator:
             text=[self.processor.build_prompt(row, row[STAGE], row.get(GENERATED_RATIONALE)) for row in examples],
             text_target=[self.processor.build_target(row, row[STAGE]) for row in examples],
         )
-        return {**batch, **picture_inputs(self.processor, examples, self.features)}
+        return {**batch, **image_inputs(self.processor, examples, self.features)}

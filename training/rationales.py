@@ -11,7 +11,7 @@ from .run import Run
 from .train_model import TrainedModel, load_model, train_into
 
 
-def write_rationales(run: Run, model: TrainedModel) -> None:
+def generate_rationales(run: Run, model: TrainedModel) -> None:
     """Adds to each split that is scored what the rationale model writes for its problems."""
     for split in {"validation": None, run.recipe.evaluation.split: None}:
         dataset = run.splits[split]
@@ -52,7 +52,7 @@ def rationales_of(run: Run, model: TrainedModel, dataset: datasets.Dataset, name
     """What a model writes for each problem; what an earlier call wrote is not written again."""
 
     def make_rows(part: datasets.Dataset) -> list[dict[str, str]]:
-        texts, _ = model.write(run, part, RATIONALE)
+        texts, _ = model.generate(run, part, RATIONALE)
         return [{"id": identifier, "rationale": text} for identifier, text in zip(part["id"], texts, strict=True)]
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size

@@ -11,8 +11,8 @@ from peft import PeftModel
 from transformers import set_seed
 
 from ..configuration import Recipe, StageArguments
-from ..inference.features import FeatureCache, name_pictures
-from ..inference.generation import write
+from ..inference.features import FeatureCache, replace_images_by_hashes
+from ..inference.generation import generate_texts
 from ..inference.processes import is_main
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
@@ -37,11 +37,11 @@ class TrainedModel:
     model: Model
     features: FeatureCache | None
 
-    def write(self, run: Run, dataset: datasets.Dataset, stage: str, rationales: Sequence[str] | None = None):
-        """What the model writes for problems of the run, see [`mmcot.inference.generation.write`]."""
-        dataset = with_features(dataset, self.model, self.features)
+    def generate(self, run: Run, dataset: datasets.Dataset, stage: str, rationales: Sequence[str] | None = None):
+        """What the model writes for problems of the run, see [`mmcot.inference.generation.generate_texts`]."""
+        dataset = without_unread_images(dataset, self.model, self.features)
         size = run.recipe.evaluation.batch_size
-        return write(self.model, run.processor, dataset, stage, rationales, self.features, batch_size=size)
+        return generate_texts(self.model, run.processor, dataset, stage, rationales, self.features, batch_size=size)
 
 
 def train_model(run: Run, name: str) -> TrainedModel:
@@ -95,10 +95,10 @@ def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
         say(f"The features of {name} are in {cache.folder}.")
 
 
-def with_features(dataset: datasets.Dataset, model: Model, features: FeatureCache | None) -> datasets.Dataset:
+def without_unread_images(dataset: datasets.Dataset, model: Model, features: FeatureCache | None) -> datasets.Dataset:
     """The data set without pictures for a model that has their features, or no eyes."""
     if features is not None:
-        return name_pictures(dataset)
+        return replace_images_by_hashes(dataset)
     return dataset.remove_columns("image") if model.vision_tower is None else dataset
 
 
@@ -145,7 +145,7 @@ def fit(
     """
     whole = model.get_base_model() if isinstance(model, PeftModel) else model
     generation_config = whole.generation_config.to_dict()
-    train, validation = (with_features(splits[name], model, features) for name in ("train", "validation"))
+    train, validation = (without_unread_images(splits[name], model, features) for name in ("train", "validation"))
     trainer = MMCoTTrainer(model, arguments, stages, processor, train, validation, features)
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint)

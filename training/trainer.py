@@ -9,10 +9,10 @@ from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
 from ..configuration import StageArguments
-from ..data.image_column import without_pictures
+from ..data.image_column import without_images
 from ..evaluation.metrics import accuracy, rouge_l
 from ..inference.features import FeatureCache
-from ..inference.generation import write
+from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from .collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
@@ -96,12 +96,12 @@ def free_scores(
     An answer stage reads the rationales that a model wrote before: the data set's, or those of this model if it is
     trained for both.
     """
-    texts = without_pictures(dataset)
+    texts = without_images(dataset)
     written = texts[GENERATED_RATIONALE][:] if GENERATED_RATIONALE in texts.column_names else None
     scores = {}
     for stage in stages:
         rationales = written if stage == ANSWER else None
-        outputs, _ = write(model, processor, dataset, stage, rationales, features, progress=False)
+        outputs, _ = generate_texts(model, processor, dataset, stage, rationales, features, progress=False)
         if stage == RATIONALE:
             written, golds = outputs, [processor.gold_rationale(row) for row in texts]
             pairs = zip(map(processor.parse_rationale, outputs), golds, strict=True)
@@ -116,7 +116,7 @@ def free_scores(
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:
     """The data set once for each stage, with the stage and, for length buckets, the tokens of each prompt."""
     parts = []
-    texts = without_pictures(dataset)
+    texts = without_images(dataset)
     for stage in stages:
         prompts = [processor.build_prompt(row, stage, row.get(GENERATED_RATIONALE)) for row in texts]
         lengths = [len(ids) for ids in processor.encode_prompts(prompts)]

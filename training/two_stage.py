@@ -25,7 +25,7 @@ from .collator import GENERATED_RATIONALE
 from .curves import plot_curves
 from .parts import build_base, build_processor
 from .plan import has_adapters, planned_models, repository_stages
-from .rationales import cross_fit_rationales, write_rationales
+from .rationales import cross_fit_rationales, generate_rationales
 from .run import Run, load_run_splits
 from .run_folder import RunFolder
 from .train_model import TrainedModel, train_model
@@ -53,7 +53,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     publishes = hub.push_to_hub and is_main() and not folder.finished(published)
     if publishes:
         open_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
-    metrics = complete(recipe, folder, say)
+    metrics = train_and_score(recipe, folder, say)
     if publishes:
         commit = publish(folder.root, hub.hub_model_id, hub.hub_private_repo, hub.hub_revision)
         folder.note(published)
@@ -61,7 +61,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     return metrics
 
 
-def complete(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
+def train_and_score(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
     """Everything that is still to be done in a run folder; gives what its `metrics.json` then holds."""
     phases = [f"evaluation of {stages}" for stages in {recipe.stages, "both"}]
     if any(map(folder.finished, phases)):
@@ -70,17 +70,17 @@ def complete(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> d
     say(f"Training on {hardware()}.")
     run = prepare(recipe, folder, say)
     predictions = two_stages(run) if RATIONALE in planned_models(recipe) else one_model(run)
-    return publishable(run, predictions)
+    return finish_run(run, predictions)
 
 
 def two_stages(run: Run) -> Predictions:
     """The rationale model learns and writes, the answer model learns and answers from what was written."""
-    write_rationales(run, train_model(run, RATIONALE))
+    generate_rationales(run, train_model(run, RATIONALE))
     if run.recipe.stages == RATIONALE:
         return rationale_rows(run)
     if run.recipe.answer_rationales == "generated":
         cross_fit_rationales(run)
-    return answer_problems(run, train_model(run, ANSWER), ANSWER)
+    return answer_examples(run, train_model(run, ANSWER), ANSWER)
 
 
 def one_model(run: Run) -> Predictions:
@@ -88,8 +88,8 @@ def one_model(run: Run) -> Predictions:
     ((name, stages),) = planned_models(run.recipe).items()
     model = train_model(run, name)
     if RATIONALE in stages:
-        write_rationales(run, model)
-    return answer_problems(run, model, stages[-1])
+        generate_rationales(run, model)
+    return answer_examples(run, model, stages[-1])
 
 
 def hardware() -> str:
@@ -135,20 +135,20 @@ def rationale_rows(run: Run) -> Predictions:
     )
 
 
-def answer_problems(run: Run, model: TrainedModel, stage: str) -> Predictions:
+def answer_examples(run: Run, model: TrainedModel, stage: str) -> Predictions:
     """Answers the evaluation split, two stages from the written rationales; what is answered already is kept."""
     dataset = run.splits[run.recipe.evaluation.split]
     run.say(f"Answering the {len(dataset)} problems of {run.recipe.evaluation.split}.")
 
     def make_rows(part: datasets.Dataset) -> Predictions:
         rationales = part[GENERATED_RATIONALE][:] if stage == ANSWER else None
-        return prediction_rows(part, run.processor, stage, model.write(run, part, stage, rationales), rationales)
+        return prediction_rows(part, run.processor, stage, model.generate(run, part, stage, rationales), rationales)
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     return complete_rows(run.folder.root / "predictions.jsonl", dataset, make_rows, chunk, "answers")
 
 
-def publishable(run: Run, predictions: Predictions) -> dict[str, Any]:
+def finish_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Completes the run folder: scores, curves and card."""
     recipe, folder = run.recipe, run.folder
     dataset = with_whole_rationales(run.splits[recipe.evaluation.split], run.processor)

@@ -9,7 +9,7 @@ import datasets
 
 from ...data.image_column import as_list
 from ...modeling_mmcot.processing_mmcot import find_option, letter, plain
-from ..predictions import AnsweredProblems
+from ..predictions import AnsweredExamples
 from .differences import mark_differences
 from .thumbnails import thumbnail
 
@@ -43,7 +43,7 @@ class Kind:
         return len(self.positions) - len(self.shown)
 
 
-def sort_mistakes(answered: AnsweredProblems, dataset: datasets.Dataset) -> list[Kind]:
+def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset) -> list[Kind]:
     """The wrong answers by kind, without empty kinds. A missing prediction is no answer and not among them."""
     unparsed = Kind("No option named", "What the model wrote as its answer names no option, or several.")
     misread = Kind(

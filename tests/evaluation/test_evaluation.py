@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import BertConfig, BertModel
 
 from mmcot.data import load_splits
-from mmcot.data.image_column import has_picture, stored_pictures
+from mmcot.data.image_column import has_image, stored_images
 from mmcot.evaluation.ablations import (
     BLANK,
     FULL_SYSTEM,
@@ -19,10 +19,10 @@ from mmcot.evaluation.ablations import (
     NO_RATIONALE,
     SHUFFLED,
     ablation_table,
-    blank_pictures,
+    blank_images,
     gold_rationales,
     run_ablations,
-    shuffled_pictures,
+    shuffled_images,
 )
 from mmcot.evaluation.comparison import compare, mcnemar
 from mmcot.evaluation.files import evaluate_file, headline
@@ -56,7 +56,7 @@ def right_answers(dataset):
     return [{"id": row["id"], "choice_index": row["answer"], "rationale": row["solution"]} for row in dataset]
 
 
-def pictures_of(*sides):
+def images_of(*sides):
     return [Image.new("RGB", (side, side + 1), (side, 0, 0)) for side in sides]
 
 
@@ -66,9 +66,9 @@ def test_split():
 
 
 @pytest.fixture(scope="module")
-def several_pictures():
+def several_images():
     """Three problems with two pictures, none, and one."""
-    dataset = make_problems(3, image=[pictures_of(8, 9), [], pictures_of(10)])
+    dataset = make_problems(3, image=[images_of(8, 9), [], images_of(10)])
     assert dataset.features["image"] == datasets.List(datasets.Image())
     return dataset
 
@@ -89,7 +89,7 @@ def test_every_problem_counts_whatever_is_missing(test_split):
     assert spoiled["accuracy"]["average"]["value"] == pytest.approx(100 * 10 / 12)
 
 
-def test_classes_are_the_papers(several_pictures):
+def test_classes_are_the_papers(several_images):
     dataset = make_problems(8)
     scores = evaluate(right_answers(dataset)[:4], dataset)
     assert {name: score["n"] for name, score in scores["accuracy"].items()} == {
@@ -99,7 +99,7 @@ def test_classes_are_the_papers(several_pictures):
     assert scores["accuracy"]["LAN"]["value"] == 50
     assert scores["chance"]["average"] == pytest.approx(100 / 3)
     assert "TXT" not in evaluate([], make_problems(hint=None))["accuracy"]
-    assert evaluate([], several_pictures)["accuracy"]["IMG"]["n"] == 2
+    assert evaluate([], several_images)["accuracy"]["IMG"]["n"] == 2
 
 
 def test_accuracy_by_any_column():
@@ -278,25 +278,25 @@ def test_similarity_without_encoder_says_so(tmp_path):
 
 
 def test_ablations_change_pictures_only(test_split):
-    pictured = has_picture(test_split)
-    blank, shuffled = blank_pictures(test_split), shuffled_pictures(test_split)
+    pictured = has_image(test_split)
+    blank, shuffled = blank_images(test_split), shuffled_images(test_split)
     for changed in (blank, shuffled):
-        assert has_picture(changed) == pictured
+        assert has_image(changed) == pictured
         assert changed.remove_columns("image")[:] == test_split.remove_columns("image")[:]
     assert all(row["image"].size == (32, 32) and len(row["image"].getcolors()) == 1 for row in blank if row["image"])
-    before, after = ([p["bytes"] for p in stored_pictures(data) if p] for data in (test_split, shuffled))
+    before, after = ([p["bytes"] for p in stored_images(data) if p] for data in (test_split, shuffled))
     assert sorted(before) == sorted(after)
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
-def test_ablations_of_problems_with_several_pictures(several_pictures):
+def test_ablations_of_problems_with_several_pictures(several_images):
     def sizes(dataset):
         return [[picture.size for picture in row["image"]] for row in dataset]
 
-    assert has_picture(several_pictures) == [True, False, True]
-    assert sizes(blank_pictures(several_pictures)) == sizes(several_pictures) == [[(8, 9), (9, 10)], [], [(10, 11)]]
-    assert all(len(p.getcolors()) == 1 for row in blank_pictures(several_pictures) for p in row["image"])
-    assert sizes(shuffled_pictures(several_pictures)) == [[(10, 11)], [], [(8, 9), (9, 10)]]
+    assert has_image(several_images) == [True, False, True]
+    assert sizes(blank_images(several_images)) == sizes(several_images) == [[(8, 9), (9, 10)], [], [(10, 11)]]
+    assert all(len(p.getcolors()) == 1 for row in blank_images(several_images) for p in row["image"])
+    assert sizes(shuffled_images(several_images)) == [[(10, 11)], [], [(8, 9), (9, 10)]]
 
 
 def test_run_ablations_of_two_stages(test_split, tiny_model, tiny_processor):
@@ -313,8 +313,8 @@ def test_run_ablations_leaves_out_what_is_not_there(test_split, tiny_model, tiny
     one_stage = run_ablations({"direct": tiny_model}, tiny_processor, test_split.select(range(2)), [], **options)
     assert list(one_stage) == [BLANK, SHUFFLED]
     models = {"rationale": tiny_model, "answer": tiny_model}
-    without_pictures = run_ablations(models, tiny_processor, make_problems(2), [], **options)
-    assert list(without_pictures) == [NO_RATIONALE, GOLD_RATIONALE]
+    without_images = run_ablations(models, tiny_processor, make_problems(2), [], **options)
+    assert list(without_images) == [NO_RATIONALE, GOLD_RATIONALE]
 
 
 def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):
@@ -323,9 +323,9 @@ def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):
     assert gold_rationales(dataset, tiny_processor, predictions) == ["Gold.", "Mine, too.", ""]
 
 
-def test_ablation_table_says_what_each_costs(several_pictures):
-    rows = right_answers(several_pictures)
-    table = ablation_table(rows, {BLANK: rows[:1], NO_RATIONALE: []}, several_pictures)
+def test_ablation_table_says_what_each_costs(several_images):
+    rows = right_answers(several_images)
+    table = ablation_table(rows, {BLANK: rows[:1], NO_RATIONALE: []}, several_images)
     assert list(table) == [FULL_SYSTEM, BLANK, NO_RATIONALE]
     assert list(table[BLANK]) == ["all problems", "with a picture"]
     assert "difference" not in table[FULL_SYSTEM]["all problems"]

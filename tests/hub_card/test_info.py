@@ -8,8 +8,8 @@ from huggingface_hub import parse_local_safetensors_file_metadata
 from peft import LoraConfig, get_peft_model
 
 from mmcot import MMCoTPipeline
+from mmcot.hub_card import info
 from mmcot.hub_card.info import describe
-from mmcot.training import info
 
 
 def lines_of(text):

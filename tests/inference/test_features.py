@@ -12,9 +12,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from transformers import ResNetConfig, ViTImageProcessorPil
 
-from mmcot.inference.features import FeatureCache, picture_hashes, tower_key
+from mmcot.inference import features
+from mmcot.inference.features import FeatureCache, image_hashes, tower_key
 from mmcot.modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.training import features
 
 
 TEXTS = ["one", "two", "none", "same"]
@@ -70,7 +70,7 @@ def test_cached_features_give_what_the_pictures_give(
     assert cache.fill(several, batch_size=2, progress=False) == 3
     texts = tiny_processor(text=TEXTS, text_target=TEXTS)
     direct = tiny_processor.encode_images(several["image"][:])
-    cached = cache.inputs(picture_hashes(several))
+    cached = cache.inputs(image_hashes(several))
     assert cached["image_features"].shape == (4, 10, 24)
     assert cached["image_attention_mask"].sum(-1).tolist() == [5, 10, 0, 5]
     with torch.inference_mode():
@@ -85,8 +85,8 @@ def test_batches_without_any_picture_have_no_image_inputs(tiny_model, tiny_proce
     textual = datasets.Dataset.from_dict({"question": ["why?", "when?"]})
     for dataset in (textual, pictures([None, None])):
         assert cache.fill(dataset, progress=False) == 0
-        assert picture_hashes(dataset) == [[], []]
-        assert cache.inputs(picture_hashes(dataset)) == {}
+        assert image_hashes(dataset) == [[], []]
+        assert cache.inputs(image_hashes(dataset)) == {}
 
 
 def test_equal_pictures_are_computed_once(tiny_model, tiny_processor, count_pictures, tmp_path):
@@ -96,11 +96,11 @@ def test_equal_pictures_are_computed_once(tiny_model, tiny_processor, count_pict
     stored += [{"bytes": png(0), "path": None}, {"bytes": png(1), "path": "one.png"}]
     dataset = datasets.Dataset.from_dict({"image": stored}, datasets.Features(image=datasets.Image()))
     cache, counts = FeatureCache.open(tiny_model, tiny_processor, tmp_path / "cache"), count_pictures(tiny_model)
-    names = [row[0] for row in picture_hashes(dataset)]
+    names = [row[0] for row in image_hashes(dataset)]
     assert names[0] == names[1] == names[2] != names[3]
     assert cache.fill(dataset, progress=False) == sum(counts) == 2
     assert cache.fill(dataset, progress=False) == 0
-    assert picture_hashes(dataset.select([3, 0])) == [[names[3]], [names[0]]]
+    assert image_hashes(dataset.select([3, 0])) == [[names[3]], [names[0]]]
 
 
 def test_interrupted_filling_goes_on_where_it_was(tiny_model, tiny_processor, count_pictures, monkeypatch, tmp_path):
@@ -125,7 +125,7 @@ def test_only_whole_files_count(tiny_model, tiny_processor, count_pictures, monk
     dataset = pictures([png(seed) for seed in range(6)])
     cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
     cache.fill(dataset, batch_size=1, progress=False)
-    expected = cache.inputs(picture_hashes(dataset))["image_features"].clone()
+    expected = cache.inputs(image_hashes(dataset))["image_features"].clone()
     first, second, third = sorted(cache.folder.iterdir())
     # As a kill leaves them: a file that was cut off, and one that had not got its name yet.
     whole = second.read_bytes()
@@ -135,7 +135,7 @@ def test_only_whole_files_count(tiny_model, tiny_processor, count_pictures, monk
     counts = count_pictures(tiny_model)
     resumed = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
     assert resumed.fill(dataset, progress=False) == sum(counts) == 4
-    torch.testing.assert_close(resumed.inputs(picture_hashes(dataset))["image_features"], expected)
+    torch.testing.assert_close(resumed.inputs(image_hashes(dataset))["image_features"], expected)
     assert {path for path in resumed.index.values() if path != first} <= set(resumed.folder.glob("0*.safetensors"))
 
 
@@ -179,7 +179,7 @@ def test_saved_and_loaded_model_has_the_same_cache(tiny_model, tiny_processor, t
 def test_workers_and_later_runs_read_the_same_file(tiny_model, tiny_processor, several, tmp_path):
     cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
     cache.fill(several, progress=False)
-    rows = picture_hashes(several)
+    rows = image_hashes(several)
     expected = cache.inputs(rows)["image_features"]
     copy = pickle.loads(pickle.dumps(cache))
     assert copy.model is None
@@ -228,7 +228,7 @@ def test_pictures_that_keep_their_proportions(make_model, tiny_tokenizer, tmp_pa
     dataset = pictures([png(0, (32, 32)), png(1, (64, 32)), png(2, (32, 32)), None])
     cache = FeatureCache.open(model, processor, tmp_path)
     assert cache.fill(dataset, progress=False) == 3
-    inputs = cache.inputs(picture_hashes(dataset))
+    inputs = cache.inputs(image_hashes(dataset))
     assert inputs["image_attention_mask"].sum(-1).tolist() == [16, 32, 16, 0]
     for row, features_of_row in zip(dataset, inputs["image_features"], strict=True):
         if row["image"]:
@@ -248,7 +248,7 @@ def test_unreadable_picture_is_named_and_the_rest_kept(tiny_model, tiny_processo
     cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
     with pytest.raises(ValueError, match="picture of row 2 cannot be read"):
         cache.fill(pictures(contents), batch_size=1, progress=False)
-    assert FeatureCache(cache.folder).index.keys() >= {picture_hashes(pictures(contents))[0][0]}
+    assert FeatureCache(cache.folder).index.keys() >= {image_hashes(pictures(contents))[0][0]}
 
 
 def test_default_folder_is_the_hugging_face_cache(tiny_model, tiny_processor, monkeypatch, tmp_path):

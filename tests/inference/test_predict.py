@@ -7,10 +7,10 @@ import pytest
 
 from mmcot.configuration import DataArguments
 from mmcot.data import load_splits
+from mmcot.inference import predict
 from mmcot.inference.predict import predict_file
 from mmcot.inference.row_files import append_rows, complete_rows, keep_whole_lines, read_rows
 from mmcot.modeling_mmcot import MMCoTPipeline
-from mmcot.training import predict
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import DetrImageProcessorPil
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
-from mmcot.inference.features import FeatureCache, picture_hashes
+from mmcot.inference.features import FeatureCache, image_hashes
 
 from .. import towers
 
@@ -73,7 +73,7 @@ def test_cached_features_have_no_padding_either(make_model, tiny_tokenizer, tmp_
     cache.fill(table, progress=False)
     pixels = processor.encode_images([WIDE])
     seen = model.get_image_features(pixels["pixel_values"], pixels["image_sizes"])[0]
-    assert torch.allclose(cache[picture_hashes(table)[0][0]], seen, atol=1e-5)
+    assert torch.allclose(cache[image_hashes(table)[0][0]], seen, atol=1e-5)
 
 
 def test_pictures_of_one_size_need_no_sizes(processor):
