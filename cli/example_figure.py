@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..modeling_mmcot.processing_mmcot import letter
+from ..modeling_mmcot.prompt_mmcot import letter
 
 
 def draw_example(example: Mapping[str, Any], answer: Mapping[str, Any], path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from ..modeling_mmcot.processing_mmcot import flatten, letter
+from ..modeling_mmcot.prompt_mmcot import flatten, letter
 from .rows import RawRow, is_missing
 
 

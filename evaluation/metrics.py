@@ -7,7 +7,7 @@ from functools import cache, lru_cache, partial
 from itertools import product
 from types import SimpleNamespace
 
-from ..modeling_mmcot.processing_mmcot import flatten
+from ..modeling_mmcot.prompt_mmcot import flatten
 
 
 BLEU_WEIGHTS = [(1.0,), (0.25,) * 4]

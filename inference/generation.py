@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
-from ..modeling_mmcot.processing_mmcot import letter
+from ..modeling_mmcot.prompt_mmcot import letter
 from ..modeling_mmcot.writing_mmcot import generate_batch
 from .features import IMAGE_HASHES, FeatureCache, replace_images_by_hashes
 from .processes import gather, is_main, world

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     # Never run. `save_pretrained` ships the files it finds in import lines, so this puts the pipeline and the
     # processor into every saved folder.
     from .pipeline_mmcot import MMCoTPipeline  # noqa: F401
+    from .processing_mmcot import MMCoTProcessor  # noqa: F401
 
 
 HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only")

@@ -8,7 +8,7 @@ from transformers import Pipeline, PreTrainedModel
 
 from .configuration_mmcot import ANSWER, RATIONALE
 from .images_mmcot import to_rgb
-from .processing_mmcot import letter
+from .prompt_mmcot import letter
 from .stages_mmcot import StageModels
 from .writing_mmcot import generate_batch
 

@@ -1,56 +1,27 @@
 """Every word the model reads or writes: prompts, targets, answers, and the tensors made from them."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
+from .answers_mmcot import parse_answer
 from .configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER, STAGES
 from .images_mmcot import to_rgb
-
-
-NO_CONTEXT = "N/A"
-RATIONALE_CUE = "Solution:"
-ANSWER_CUE = "Answer:"
-BECAUSE = "BECAUSE:"
-STATEMENT = "The answer is"
-# The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
-RATIONALE_TAIL = 64
-
-# "The answer is (b)" and "The answer is B.", not "The answer is A dog" and not "The answer is (A) or (B)".
-STATED_ANSWER = re.compile(
-    r"\banswer is:?\s*(?:\(([A-Z]{1,2})\)|(?-i:([A-Z]{1,2}))(?=[.,;:]|$))"
-    r"(?!\s*(?:,|/|&|or|and)\s*(?-i:\(?[A-Z]{1,2}\b))",
-    re.IGNORECASE,
+from .prompt_mmcot import (
+    ANSWER_CUE,
+    BECAUSE,
+    NO_CONTEXT,
+    RATIONALE_CUE,
+    STATEMENT,
+    Prompt,
+    Truncation,
+    droppable,
+    flatten,
+    join_parts,
+    letter,
 )
-LONE_LETTER = re.compile(r"(?:(?:answer|option|choice):? )?\(?([A-Z]{1,2})[).:]*", re.IGNORECASE)
-BRACKETED_LETTER = re.compile(r"\(([A-Z]{1,2})\)", re.IGNORECASE)
-# Around an option's words: "red" does not stand in "reddish" or "infra-red", nor "5" in "1.5", "5/6" or "-5".
-WORDS_BEGIN, WORDS_END = r"(?<![\w-])(?<!\d[.,:/])", r"(?!\w|-\w|[.,:/]\d)"
-
-
-class Prompt(str):
-    """A prompt that knows where its context and its rationale stand, as character ranges.
-
-    Too long a prompt loses part of these, never its question, options or cue.
-    """
-
-    context: tuple[int, int] = (0, 0)
-    rationale: tuple[int, int] = (0, 0)
-
-
-@dataclass
-class Truncation:
-    """What a processor had to cut so far: prompts seen, prompts cut, tokens cut, prompts that stayed too long."""
-
-    prompts: int = 0
-    cut: int = 0
-    tokens: int = 0
-    too_long: int = 0
 
 
 class MMCoTProcessor(ProcessorMixin):
@@ -161,17 +132,7 @@ class MMCoTProcessor(ProcessorMixin):
 
         A letter counts first (`The answer is (B).`, `B`, or the only `(B)` in the text), then an option's own words.
         """
-        index_of = {letter(i): i for i in range(len(choices))}
-        text = flatten(text)
-        stated = {(bracketed or bare).upper() for bracketed, bare in STATED_ANSWER.findall(text)}
-        if len(stated) > 1:
-            return None
-        lone = LONE_LETTER.fullmatch(text)
-        name = stated.pop() if stated else lone[1].upper() if lone else None
-        if name in index_of:
-            return index_of[name]
-        # No such letter: it may be a word, as in "The answer is (no)." What else the text says is not an answer.
-        return find_option(name if name and not lone else text, choices)
+        return parse_answer(text, choices)
 
     def __call__(
         self,
@@ -285,89 +246,6 @@ class MMCoTProcessor(ProcessorMixin):
     def _check_stage(self, stage: str) -> None:
         if stage not in STAGES:
             raise ValueError(f"stage is {stage!r}; use one of {', '.join(STAGES)}.")
-
-
-def letter(index: int) -> str:
-    """Letter of an option: A to Z, then AA, AB and so on, as the columns of a spreadsheet."""
-    name = ""
-    while index >= 0:
-        name = chr(ord("A") + index % 26) + name
-        index = index // 26 - 1
-    return name
-
-
-def flatten(text: str) -> str:
-    """Text with every run of white space as one space."""
-    return " ".join(text.split())
-
-
-def join_parts(parts: Sequence[tuple[str, str]]) -> Prompt:
-    """Joins named parts with single spaces and remembers where context and rationale came to stand."""
-    pieces, spans, length = [], {}, 0
-    for name, text in parts:
-        text = flatten(text)
-        if text:
-            spans[name] = (length, length + len(text))
-            pieces.append(text)
-            length += len(text) + 1
-    prompt = Prompt(" ".join(pieces))
-    prompt.context = spans.get("context", (0, 0))
-    prompt.rationale = spans.get("rationale", (0, 0))
-    return prompt
-
-
-def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """Token positions a prompt may lose, in the order it loses them.
-
-    A [`Prompt`]: its context from the end, then its rationale from the beginning, but for the tail. Any other string:
-    its middle, outwards.
-    """
-
-    def within(span: tuple[int, int]) -> list[int]:
-        # Some tokenizers count the space before a word as its first character.
-        return [i for i, (start, end) in enumerate(offsets) if span[0] - 1 <= start < end <= span[1]]
-
-    if isinstance(prompt, Prompt):
-        return within(prompt.context)[::-1] + within(prompt.rationale)[:-RATIONALE_TAIL]
-    positions = within((0, len(prompt)))
-    middle = len(positions) / 2
-    return sorted(positions[1:-1], key=lambda position: abs(position - middle))
-
-
-def find_option(text: str, choices: Sequence[str]) -> int | None:
-    """Index of the only option a text names: by its letter in brackets, else by its words.
-
-    What stands inside the words of a longer option does not count. Case only matters between options that differ in
-    nothing else.
-    """
-    folded, options = plain(text), [plain(choice) for choice in choices]
-    spans = {
-        match.span(): option
-        for option in filter(None, set(options))
-        for match in re.finditer(WORDS_BEGIN + re.escape(option) + WORDS_END, folded)
-    }
-
-    def free(span: tuple[int, int]) -> bool:
-        return not any(start <= span[0] and span[1] <= end and span != (start, end) for start, end in spans)
-
-    letters = {match[1].upper() for match in BRACKETED_LETTER.finditer(folded) if free(match.span())}
-    matches = [index for index in range(len(choices)) if letter(index) in letters]
-    if not matches:
-        named = {option for span, option in spans.items() if free(span)}
-        matches = [index for index, option in enumerate(options) if option in named]
-        if len(named) == 1 and len(matches) > 1:
-            matches = [index for index in matches if normalise(choices[index]) in normalise(text)]
-    return matches[0] if len(matches) == 1 else None
-
-
-def plain(text: str) -> str:
-    """Text for comparison, in lower case."""
-    return normalise(text).casefold()
-
-
-def normalise(text: str) -> str:
-    """Text with single spaces, without a full stop at the end, and in the form T5's tokenizer reads it (NFKC)."""
-    return flatten(unicodedata.normalize("NFKC", text)).rstrip(".").strip()
 
 
 MMCoTProcessor.register_for_auto_class("AutoProcessor")

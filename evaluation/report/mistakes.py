@@ -8,7 +8,8 @@ from typing import Any
 import datasets
 
 from ...data.image_column import as_list
-from ...modeling_mmcot.processing_mmcot import find_option, letter, plain
+from ...modeling_mmcot.answers_mmcot import find_option, plain
+from ...modeling_mmcot.prompt_mmcot import letter
 from ..predictions import AnsweredExamples
 from .differences import mark_differences
 from .thumbnails import thumbnail

@@ -14,7 +14,7 @@ from mmcot.configuration import DataArguments
 from mmcot.data import load_data, load_splits
 from mmcot.data.answers import read_text_answer
 from mmcot.data.rows import RowError
-from mmcot.modeling_mmcot.processing_mmcot import flatten, letter
+from mmcot.modeling_mmcot.prompt_mmcot import flatten, letter
 
 
 GOOD = {"id": "good", "question": "What?", "choices": ["red", "blue", "green"], "answer": 1}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mmcot.configuration import DataArguments
 from mmcot.data import load_data, load_splits, pick_split
-from mmcot.modeling_mmcot.processing_mmcot import letter
+from mmcot.modeling_mmcot.prompt_mmcot import letter
 
 
 COLUMNS = ["id", "image", "question", "choices", "answer", "hint", "lecture", "solution"]

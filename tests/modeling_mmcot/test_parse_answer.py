@@ -5,8 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmcot import MMCoTProcessor
+from mmcot.modeling_mmcot.answers_mmcot import find_option
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER, STAGES
-from mmcot.modeling_mmcot.processing_mmcot import find_option, flatten, letter
+from mmcot.modeling_mmcot.prompt_mmcot import flatten, letter
 
 
 COLOURS = ("red", "dark red", "blue")

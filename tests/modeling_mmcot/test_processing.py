@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import AutoProcessor, AutoTokenizer
 
 from mmcot import MMCoTProcessor
-from mmcot.modeling_mmcot.processing_mmcot import RATIONALE_TAIL, Prompt
+from mmcot.modeling_mmcot.prompt_mmcot import RATIONALE_TAIL, Prompt
 from mmcot.training.tokenizer import train_tokenizer
 
 

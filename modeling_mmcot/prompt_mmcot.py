@@ -1,0 +1,80 @@
+"""A prompt: its words, and which of its tokens it loses where it is too long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+NO_CONTEXT = "N/A"
+RATIONALE_CUE = "Solution:"
+ANSWER_CUE = "Answer:"
+BECAUSE = "BECAUSE:"
+STATEMENT = "The answer is"
+# The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
+RATIONALE_TAIL = 64
+
+
+class Prompt(str):
+    """A prompt that knows where its context and its rationale stand, as character ranges.
+
+    Too long a prompt loses part of these, never its question, options or cue.
+    """
+
+    context: tuple[int, int] = (0, 0)
+    rationale: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Truncation:
+    """What a processor had to cut so far: prompts seen, prompts cut, tokens cut, prompts that stayed too long."""
+
+    prompts: int = 0
+    cut: int = 0
+    tokens: int = 0
+    too_long: int = 0
+
+
+def letter(index: int) -> str:
+    """Letter of an option: A to Z, then AA, AB and so on, as the columns of a spreadsheet."""
+    name = ""
+    while index >= 0:
+        name = chr(ord("A") + index % 26) + name
+        index = index // 26 - 1
+    return name
+
+
+def flatten(text: str) -> str:
+    """Text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+def join_parts(parts: Sequence[tuple[str, str]]) -> Prompt:
+    """Joins named parts with single spaces and remembers where context and rationale came to stand."""
+    pieces, spans, length = [], {}, 0
+    for name, text in parts:
+        text = flatten(text)
+        if text:
+            spans[name] = (length, length + len(text))
+            pieces.append(text)
+            length += len(text) + 1
+    prompt = Prompt(" ".join(pieces))
+    prompt.context = spans.get("context", (0, 0))
+    prompt.rationale = spans.get("rationale", (0, 0))
+    return prompt
+
+
+def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Token positions a prompt may lose, in the order it loses them.
+
+    A [`Prompt`]: its context from the end, then its rationale from the beginning, but for the tail. Any other string:
+    its middle, outwards.
+    """
+
+    def within(span: tuple[int, int]) -> list[int]:
+        # Some tokenizers count the space before a word as its first character.
+        return [i for i, (start, end) in enumerate(offsets) if span[0] - 1 <= start < end <= span[1]]
+
+    if isinstance(prompt, Prompt):
+        return within(prompt.context)[::-1] + within(prompt.rationale)[:-RATIONALE_TAIL]
+    positions = within((0, len(prompt)))
+    middle = len(positions) / 2
+    return sorted(positions[1:-1], key=lambda position: abs(position - middle))
