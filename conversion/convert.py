@@ -31,9 +31,8 @@ from transformers.image_utils import PILImageResampling
 
 from ..hub_card.converted import write_converted_card
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, vision_feature_size
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, vision_feature_size
 from ..modeling_mmcot.modeling_mmcot import load_vision_tower
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
 from .official import convert_official
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import stages_are_adapters
 from .official import official_config, official_state_dict
 
 
@@ -58,9 +58,10 @@ def export_official(folder: str | Path, output: str | Path, say: Callable[[str],
 def stage_model(folder: Path, config: MMCoTConfig, stage: str) -> MMCoTForConditionalGeneration:
     """The whole model of a stage."""
     path = folder / config.stages[stage]
-    if ROOT_FOLDER in config.stages.values():
-        return MMCoTForConditionalGeneration.from_pretrained(path)
-    return PeftModel.from_pretrained(MMCoTForConditionalGeneration.from_pretrained(folder), path).merge_and_unload()
+    if stages_are_adapters(config.stages):
+        base = MMCoTForConditionalGeneration.from_pretrained(folder)
+        return PeftModel.from_pretrained(base, path).merge_and_unload()
+    return MMCoTForConditionalGeneration.from_pretrained(path)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, target: Path) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, STAGES, stages_are_adapters
 from . import tables
 from .training_data import TrainingData, describe_data, is_hub_id
 from .weights import count_by_folder
@@ -105,7 +104,7 @@ def fill_card(
         stages=stages,
         folders=list(labels),
         labels=labels,
-        adapters=ROOT_FOLDER not in stages.values(),
+        adapters=stages_are_adapters(stages),
         text_model=part_name(model, "text"),
         vision_model=part_name(model, "vision") if pictures else "",
         frozen=(model.get("config") or {}).get("freeze_vision", True),
@@ -178,7 +177,7 @@ def part_name(model: Mapping[str, Any], part: str) -> str:
 
 def folder_labels(stages: Mapping[str, str]) -> dict[str, str]:
     """What each folder of a repository holds, in words."""
-    adapters = ROOT_FOLDER not in stages.values()
+    adapters = stages_are_adapters(stages)
     labels = {ROOT_FOLDER: "base"} if adapters else {}
     for folder in stages.values():
         held = [stage for stage in stages if stages[stage] == folder]

@@ -19,8 +19,7 @@ from huggingface_hub.utils import SafetensorsFileMetadata
 
 from .. import __version__
 from ..modeling_mmcot import MMCoTConfig
-from ..modeling_mmcot.configuration_mmcot import STAGES
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, stages_are_adapters
 from . import weights
 
 
@@ -117,7 +116,7 @@ def stage_line(repository: Repository) -> str:
     """The stages, where each lives, and what that layout is called."""
     stages = repository.config.stages
     folders = set(stages.values())
-    if ROOT_FOLDER not in folders:
+    if stages_are_adapters(stages):
         layout = "adapters on one base"
     elif len(stages) == 1:
         layout = "one stage, one model"

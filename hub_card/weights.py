@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import parse_local_safetensors_file_metadata
 
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
 
 
 # Of a parameter, by the type that it is loaded as.

@@ -1,6 +1,7 @@
 """Configuration of MMCoT: every number that defines the network, and where its two stages live in a repository."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from huggingface_hub.dataclasses import strict
@@ -15,6 +16,8 @@ DIRECT = "direct"  # QCM-A: question -> answer, the one-stage baseline
 RATIONALE_ANSWER = "rationale_answer"  # QCM-LEA: question -> rationale, then answer
 ANSWER_RATIONALE = "answer_rationale"  # QCM-ALE: question -> answer, then rationale
 STAGES = (RATIONALE, ANSWER, DIRECT, RATIONALE_ANSWER, ANSWER_RATIONALE)
+# Where in a repository a model lies that has no folder of its own.
+ROOT_FOLDER = "."
 
 # What a saved folder says of itself, so that `trust_remote_code=True` finds every class without this package.
 AUTO_MAP = {
@@ -87,7 +90,7 @@ class MMCoTConfig(PreTrainedConfig):
         if self.image_feature_size is None:
             self.image_feature_size = 768 if self.vision_config is None else vision_feature_size(self.vision_config)
         if self.stages is None:
-            self.stages = {RATIONALE: ".", ANSWER: "."}
+            self.stages = {RATIONALE: ROOT_FOLDER, ANSWER: ROOT_FOLDER}
         # Generation reads these on the outer level.
         text = self.text_config.get_text_config(decoder=True)
         if self.pad_token_id is None:
@@ -141,6 +144,15 @@ def vision_feature_size(vision_config: PreTrainedConfig) -> int:
     """Numbers per patch an image encoder gives: its hidden size, or its last stage's for convolutional ones."""
     sizes = getattr(vision_config, "hidden_sizes", None)
     return sizes[-1] if sizes else vision_config.hidden_size
+
+
+def stages_are_adapters(stages: Mapping[str, str]) -> bool:
+    """Whether the stages of a repository are adapters on a base, which then lies at the root: none of them does.
+
+    Args:
+        stages: sub-folder of each stage, see [`MMCoTConfig`].
+    """
+    return ROOT_FOLDER not in stages.values()
 
 
 def check_stage_folder(stage: str, folder: str) -> None:

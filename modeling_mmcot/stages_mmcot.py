@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-
-ROOT_FOLDER = "."
+from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
 
 
 @contextmanager
@@ -42,7 +41,7 @@ class StageModels(Mapping):
     def __init__(self, root: PreTrainedModel, models: Mapping[str, PreTrainedModel] | None = None):
         self.root = root
         self.folders = dict(root.config.stages)
-        self.has_adapters = ROOT_FOLDER not in self.folders.values()
+        self.has_adapters = stages_are_adapters(self.folders)
         self._models = dict(models or {})
         for stage in self.folders:
             if stage not in self._models:

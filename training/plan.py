@@ -2,8 +2,14 @@
 
 from ..configuration import Recipe
 from ..configuration.recipe import ONE_STAGE
-from ..modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER
-from ..modeling_mmcot.stages_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import (
+    ANSWER,
+    ANSWER_RATIONALE,
+    DIRECT,
+    RATIONALE,
+    RATIONALE_ANSWER,
+    ROOT_FOLDER,
+)
 
 
 JOINT = "joint"
