@@ -26,7 +26,7 @@ from ..evaluation.scores import evaluate
 from ..hub_card.card import add_ablations
 from ..inference.predict import load_trained
 from ..inference.row_files import read_rows
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
 from ..training.run_folder import RunFolder
 from ..training.two_stage import run_recipe
 from .example_figure import draw_example
@@ -117,7 +117,7 @@ def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
     say(f"Training the one-stage baseline for as many steps, {steps}.")
     folder = Path(recipe.output_dir, "run", "one_stage")
     settings = {
-        "formats": "answer",
+        "formats": DIRECT,
         "one_stage.max_steps": steps,
         "one_stage.generation_max_length": two_stages[-1].generation_max_length,
         "one_stage.eval_strategy": "no",

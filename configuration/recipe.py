@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from ..modeling_mmcot.configuration_mmcot import ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER
 from .arguments import (
     DataArguments,
     EvaluationArguments,
@@ -50,10 +51,10 @@ class Recipe:
         output_dir: run folder, which becomes a Hub repository.
         dataset: data set spec, for instance `sketchqa:train=20000`.
         seed: of data, weights and training.
-        stages: what to train: `both` stages, each a model of its own; the `rationale` or the `answer` model alone, in
-            one folder one after the other; or `joint`, one model for both stages.
-        formats: instead of stages a one-stage baseline: `answer` (QCM-A), `rationale_answer` (QCM-RA) or
-            `answer_rationale` (QCM-AR).
+        mode: the key `stages`, what to train: `both` stages, each a model of its own; the `rationale` or the `answer`
+            model alone, in one folder one after the other; or `joint`, one model for both stages.
+        formats: instead of stages a one-stage baseline: `direct` (QCM-A), `rationale_answer` (QCM-RA) or
+            `answer_rationale` (QCM-AR). Each is the name of the stage that its model learns.
         answer_rationales: what the answer model reads while it is trained: `gold` rationales, or `generated` ones,
             written for each problem by a model that did not train on it.
         folds: for `generated`, the number of further rationale models, each trained on all but one of so many parts
@@ -69,7 +70,7 @@ class Recipe:
     output_dir: str
     dataset: str
     seed: int
-    stages: str
+    mode: str
     formats: str | None
     answer_rationales: str
     folds: int
@@ -95,7 +96,7 @@ PLAIN_KEYS = {
 DEFAULTS = {"seed": 0, "stages": "both", "formats": None, "answer_rationales": "gold", "folds": 2}
 CHOICES = {
     "stages": ("both", "rationale", "answer", "joint"),
-    "formats": (None, "answer", "rationale_answer", "answer_rationale"),
+    "formats": (None, DIRECT, RATIONALE_ANSWER, ANSWER_RATIONALE),
     "answer_rationales": ("gold", "generated"),
 }
 SECTIONS = {
@@ -106,6 +107,8 @@ SECTIONS = {
 }
 LORA = "lora"
 SHARED_SECTION = "training"
+# Words that recipes used to have, by key: each is read as the one of today.
+OLD_WORDS = {"formats": {"answer": DIRECT}}
 ONE_STAGE = "one_stage"
 MODEL_SECTIONS = ("rationale", "answer", "joint", ONE_STAGE)
 
@@ -146,8 +149,15 @@ def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> None:
         target[name] = yaml.load(value, RecipeLoader)
 
 
+def with_words_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings in which the words of older recipes are replaced by those that mean the same today."""
+    changed = {key: words[settings[key]] for key, words in OLD_WORDS.items() if settings.get(key) in tuple(words)}
+    return {**settings, **changed}
+
+
 def build_recipe(settings: dict[str, Any]) -> Recipe:
     """Checks plain settings and makes the dataclasses of them."""
+    settings = with_words_of_today(settings)
     check_keys("", settings, [*PLAIN_KEYS, *SECTIONS, LORA, SHARED_SECTION, *MODEL_SECTIONS])
     for key in ("output_dir", "dataset", "model"):
         if settings.get(key) is None:
@@ -162,7 +172,8 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
         raise RecipeError("model.quantization is for training with lora, without lora.merge; add the section lora.")
     hub = build_hub(settings)
     training = {name: build_training(name, settings, plain["seed"]) for name in MODEL_SECTIONS}
-    return Recipe(**plain, **sections, lora=lora, hub=hub, training=training, settings=settings)
+    mode = plain.pop("stages")
+    return Recipe(mode=mode, **plain, **sections, lora=lora, hub=hub, training=training, settings=settings)
 
 
 def build_hub(settings: dict[str, Any]) -> HubArguments:

@@ -2,18 +2,10 @@
 
 from ..configuration import Recipe
 from ..configuration.recipe import ONE_STAGE
-from ..modeling_mmcot.configuration_mmcot import (
-    ANSWER,
-    ANSWER_RATIONALE,
-    DIRECT,
-    RATIONALE,
-    RATIONALE_ANSWER,
-    ROOT_FOLDER,
-)
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER
 
 
 JOINT = "joint"
-FORMATS = {"answer": DIRECT, "rationale_answer": RATIONALE_ANSWER, "answer_rationale": ANSWER_RATIONALE}
 
 
 def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
@@ -22,10 +14,10 @@ def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     The answer model follows the rationale model, which an earlier run may have trained.
     """
     if recipe.formats:
-        return {ONE_STAGE: (FORMATS[recipe.formats],)}
-    if recipe.stages == JOINT:
+        return {ONE_STAGE: (recipe.formats,)}
+    if recipe.mode == JOINT:
         return {JOINT: (RATIONALE, ANSWER)}
-    names = (RATIONALE,) if recipe.stages == RATIONALE else (RATIONALE, ANSWER)
+    names = (RATIONALE,) if recipe.mode == RATIONALE else (RATIONALE, ANSWER)
     return {name: (name,) for name in names}
 
 

@@ -10,7 +10,7 @@ import yaml
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..configuration import Recipe, RecipeError
-from ..configuration.recipe import SHARED_SECTION, is_of_hub
+from ..configuration.recipe import SHARED_SECTION, is_of_hub, with_words_of_today
 from ..inference.processes import is_main, wait_for_all
 
 
@@ -104,6 +104,7 @@ class RunFolder:
 
 def what_is_trained(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without what may change between calls: the place on the Hub, and that of two stages one is trained."""
+    settings = with_words_of_today(settings)
     one_by_one = settings.get("stages") in ("both", "rationale", "answer")
     kept = {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
     shared = {key: value for key, value in (settings.get(SHARED_SECTION) or {}).items() if not is_of_hub(key)}

@@ -49,7 +49,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     folder = RunFolder(recipe)
     say = say if is_main() else (lambda text: None)
     hub = recipe.hub
-    published = f"publication of {recipe.stages} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
+    published = f"publication of {recipe.mode} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
     publishes = hub.push_to_hub and is_main() and not folder.finished(published)
     if publishes:
         open_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
@@ -63,7 +63,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
 
 def train_and_score(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
     """Everything that is still to be done in a run folder; gives what its `metrics.json` then holds."""
-    phases = [f"evaluation of {stages}" for stages in {recipe.stages, "both"}]
+    phases = [f"evaluation of {mode}" for mode in {recipe.mode, "both"}]
     if any(map(folder.finished, phases)):
         say(f"{folder.root} is complete; nothing to do. Remove the folder to train again.")
         return folder.read_json("metrics.json")
@@ -76,7 +76,7 @@ def train_and_score(recipe: Recipe, folder: RunFolder, say: Callable[[str], None
 def two_stages(run: Run) -> Predictions:
     """The rationale model learns and writes, the answer model learns and answers from what was written."""
     generate_rationales(run, train_model(run, RATIONALE))
-    if run.recipe.stages == RATIONALE:
+    if run.recipe.mode == RATIONALE:
         return rationale_rows(run)
     if run.recipe.answer_rationales == "generated":
         cross_fit_rationales(run)
@@ -101,7 +101,7 @@ def hardware() -> str:
 
 def prepare(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> Run:
     """Opens the data; makes the processor and, under adapters, their base, or takes those of an earlier call."""
-    if recipe.stages == ANSWER and not folder.finished(RATIONALE):
+    if recipe.mode == ANSWER and not folder.finished(RATIONALE):
         raise RecipeError(f"{folder.root} has no rationale model yet. Train it first, with stages: rationale or both.")
     splits, skipped = load_run_splits(recipe, say)
     if not folder.finished("processor"):
@@ -153,7 +153,7 @@ def finish_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     recipe, folder = run.recipe, run.folder
     dataset = with_whole_rationales(run.splits[recipe.evaluation.split], run.processor)
     metrics = evaluate(predictions, dataset, recipe.evaluation.by)
-    if recipe.stages == RATIONALE:
+    if recipe.mode == RATIONALE:
         del metrics["accuracy"], metrics["unparsed"]
     records = {name: folder.read_json(f"run/{name}.json") for name in planned_models(recipe)}
     metrics["training"] = {
@@ -168,7 +168,7 @@ def finish_run(run: Run, predictions: Predictions) -> dict[str, Any]:
         name_stages(folder, repository_stages(recipe))
         write_card(folder.root, recipe.settings, metrics)
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
-    folder.finish(f"evaluation of {recipe.stages}")
+    folder.finish(f"evaluation of {recipe.mode}")
     run.say(f"{headline(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
     return metrics
 

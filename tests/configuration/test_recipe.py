@@ -8,6 +8,7 @@ import yaml
 import mmcot
 from mmcot.configuration import RecipeError, load_recipe
 from mmcot.configuration.recipe import RecipeLoader
+from mmcot.training.run_folder import what_is_trained
 
 
 PACKAGED = sorted((Path(mmcot.__file__).parent / "configuration").glob("*.yaml"))
@@ -89,6 +90,8 @@ def test_plain_words_and_numbers(text, value):
         ({}, ["--training.max_steps", "lots"], "max_steps is 'lots'; it must be int"),
         ({}, ["--processor.lecture", "3"], "processor.lecture is 3; it must be bool"),
         ({"training": [1]}, [], "training must be a section"),
+        ({"stages": "two"}, [], "stages is 'two'; use one of both, rationale, answer, joint"),
+        ({"formats": "joint"}, [], "formats is 'joint'; use one of direct, rationale_answer, answer_rationale"),
         ({}, ["--answer.start_from", "nowhere"], "answer: start_from is 'nowhere'"),
         ({}, ["--answer.push_to_hub", "true"], "answer.push_to_hub: .* put push_to_hub under training"),
         ({}, ["--training.hub_model", "a/b"], "training.hub_model: did you mean hub_model_id?"),
@@ -99,6 +102,13 @@ def test_plain_words_and_numbers(text, value):
 def test_refusals_name_the_key_and_the_remedy(recipe_file, changes, overrides, message):
     with pytest.raises(RecipeError, match=message):
         load_recipe(recipe_file(**changes), overrides)
+
+
+def test_older_word_for_answering_at_once_is_read_as_the_stage_it_means(recipe_file):
+    older, newer = (load_recipe(recipe_file(formats=word)) for word in ("answer", "direct"))
+    assert older == newer
+    assert older.formats == older.settings["formats"] == "direct"
+    assert what_is_trained({**SETTINGS, "formats": "answer"}) == what_is_trained({**SETTINGS, "formats": "direct"})
 
 
 def test_run_is_published_under_the_name_of_its_folder_unless_it_has_another(recipe_file):

@@ -28,7 +28,7 @@ def ask(folder):
 
 @pytest.mark.slow
 def test_one_stage_writes_answers_only(tiny_recipe, tmp_path):
-    metrics = run_recipe(tiny_recipe(tmp_path / "run", "--formats", "answer"), print)
+    metrics = run_recipe(tiny_recipe(tmp_path / "run", "--formats", "direct"), print)
     rows = read_rows(tmp_path / "run" / "predictions.jsonl")
     assert stages_of(tmp_path / "run") == {"direct": "."}
     assert {row["rationale"] for row in rows} == {None}
@@ -54,7 +54,7 @@ def test_checkpoints_hold_the_names_in_memory(tiny_model, tiny_processor, tiny_r
 
 @pytest.mark.slow
 def test_model_without_eyes_reads_the_text_of_pictured_problems(tiny_recipe, tmp_path):
-    run_recipe(tiny_recipe(tmp_path / "run", "--model.vision_config", "null", "--formats", "answer"), print)
+    run_recipe(tiny_recipe(tmp_path / "run", "--model.vision_config", "null", "--formats", "direct"), print)
     rows = predict_file(str(tmp_path / "run"), "sketchqa:train=1,validation=1,test=8", "test", tmp_path / "out.jsonl")
     assert len(rows) == 8
 
