@@ -5,6 +5,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+from scipy import stats
 
 from .intervals import estimate, estimate_difference
 from .predictions import match_predictions
@@ -51,9 +52,5 @@ def compare_outcomes(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Exact two-sided p-value: of as many fair coins as the systems differ on problems, how often so uneven a fall."""
-    tosses, fewer = only_first + only_second, min(only_first, only_second)
-    ways = total = 1  # whole numbers, so that nothing is rounded before the end
-    for heads in range(fewer):
-        ways = ways * (tosses - heads) // (heads + 1)
-        total += ways
-    return min(1.0, 2 * total / 2**tosses)
+    differing = only_first + only_second
+    return float(stats.binomtest(only_first, differing).pvalue) if differing else 1.0

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 
-# A bootstrap draws BLOCKS times BLOCK_SIZE resamples; the blocks bound the memory.
-BLOCKS, BLOCK_SIZE = 20, 100
+RESAMPLES = 2000
+BATCH = 100  # so many resamples are drawn together, which bounds the memory
 SEED = 0
 Z = 1.96  # standard deviations that hold 95 % of a normal distribution
 
@@ -51,17 +52,20 @@ def entry(value: float, n: int, low: float, high: float, scale: float) -> dict[s
 
 def bootstrap(values: np.ndarray) -> tuple[float, float]:
     """95 % interval of the mean of `values (n,)`."""
-    generator, n = np.random.default_rng(SEED), len(values)
-    means = [values[generator.integers(n, size=(BLOCK_SIZE, n))].mean(axis=1) for _ in range(BLOCKS)]
-    return tuple(np.percentile(means, [2.5, 97.5]))
+    drawn = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, batch=BATCH, method="percentile", rng=SEED)
+    return drawn.confidence_interval
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of n; of scores between 0 and 1, the widest that their mean allows."""
-    share = min(max(share, 0.0), 1.0)
-    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    spread = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return max(0.0, centre - spread), min(1.0, centre + spread)
+    """Wilson's 95 % interval of a share of n.
+
+    It is one of whole successes. Where `share` is a mean of scores between 0 and 1, the interval reaches from the low
+    end for the next fewer to the high end for the next more.
+    """
+    successes = n * min(max(share, 0.0), 1.0)
+    fewer = stats.binomtest(math.floor(successes), n).proportion_ci(method="wilson")
+    more = stats.binomtest(math.ceil(successes), n).proportion_ci(method="wilson")
+    return fewer.low, more.high
 
 
 def bonett_price(difference: float, n: int) -> tuple[float, float]:

@@ -214,6 +214,14 @@ def test_all_right_and_all_wrong_are_not_certain(outcome, n, low, high):
     assert (score["low"], score["high"]) == pytest.approx((low, high), abs=1e-4)
 
 
+def test_equal_fractions_are_as_uncertain_as_the_successes_next_to_them():
+    score = estimate([0.3] * 20)
+    # Wilson's for 6 of 20; a whole number of successes needs no neighbours.
+    assert (score["low"], score["high"]) == pytest.approx((0.1455, 0.5190), abs=1e-4)
+    score = estimate([0.5])
+    assert (score["low"], score["high"]) == (0, 1)  # half a success of one: none or one
+
+
 def test_systems_that_never_disagree_may_still_differ():
     same = np.array([True, False] * 10)
     score = estimate_difference(same, same)
@@ -350,7 +358,7 @@ def test_evaluate_file_scores_compares_and_reports(tmp_path):
     assert written["accuracy"] == metrics["accuracy"]
     assert (written["comparison"]["other"], written["comparison"]["only_first"]) == ("theirs", 6)
     assert written["ablations"][NO_RATIONALE]["all problems"]["difference"]["value"] == -75
-    assert headline(metrics).startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.7 to 100.0 %; guessing")
+    assert headline(metrics).startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.8 to 100.0 %; guessing")
 
 
 def test_whole_rationale_includes_the_lecture_where_the_model_writes_it(tiny_processor):
