@@ -1,24 +1,14 @@
 """The pictures of a row: where they are, and whether they can be read."""
 
-import io
 import os
-import struct
-import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
-from ..modeling_mmcot.images_mmcot import to_rgb
+from ..modeling_mmcot.images_mmcot import find_fault
 from .answers import read_json_list
 from .rows import RawRow, file_stamp, is_missing
 
-
-MAX_MEGAPIXELS = 50
-# What Pillow raises, depending on the format, for a file that is cut short or spoilt.
-SPOILT = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, struct.error, zlib.error)
-TOO_LARGE = f"has more than {MAX_MEGAPIXELS} megapixels; make it smaller."
 
 # A picture as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.
 Stored = dict[str, Any]
@@ -66,7 +56,7 @@ def check_image(row: RawRow, picture: Stored) -> None:
         RowError: where that fails, and for one so large that it must be a mistake.
     """
     path, content = picture["path"], picture["bytes"]
-    fault = find_fault(io.BytesIO(content), len(content)) if path is None else find_file_fault(*file_stamp(path))
+    fault = find_fault(content) if path is None else find_file_fault(*file_stamp(path))
     if fault:
         raise row.error("image", f"{path or '(embedded)'} {fault}", path)
 
@@ -76,22 +66,4 @@ def find_file_fault(path: str, size: int | None, changed: int | None) -> str | N
     """What is wrong with a picture file. Several rows may share one: as long as it stays the same it is read once."""
     if not os.path.isfile(path):
         return "does not exist; set data.images to the folder that picture paths start from."
-    return find_fault(path, size)
-
-
-def find_fault(file: str | io.BytesIO, size: int) -> str | None:
-    """What is wrong with a picture of so many bytes, or `None`."""
-    if size == 0:
-        return "is empty, 0 bytes; write it again."
-    try:
-        with Image.open(file) as image:
-            if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
-                return TOO_LARGE
-            to_rgb(image)
-    except Image.DecompressionBombError:
-        return TOO_LARGE
-    except UnidentifiedImageError:
-        return "is no picture that Pillow can read; save it as PNG or JPEG."
-    except SPOILT as error:
-        return f"is spoilt ({' '.join(str(error).split())}); write it again."
-    return None
+    return find_fault(path)
