@@ -1,28 +1,22 @@
 """mmcot: Multimodal Chain-of-Thought for the Hugging Face ecosystem.
 
-Importing it registers configuration, model, processor and pipeline with the Auto classes and `pipeline()`.
+Importing it registers configuration, model, processor and pipeline with the Auto classes and `pipeline()`. Only the
+command `mmcot` puts that off until a verb needs it: torch and transformers take seconds that `mmcot --help` has not.
 """
 
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForImageTextToText,
-    AutoModelForSeq2SeqLM,
-    AutoProcessor,
-)
-from transformers.pipelines import PIPELINE_REGISTRY
-
-from .modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
-from .modeling_mmcot.configuration_mmcot import TASK
+import sys
+from pathlib import Path
 
 
 __version__ = "0.1.0"
 __all__ = ["MMCoTConfig", "MMCoTForConditionalGeneration", "MMCoTPipeline", "MMCoTProcessor"]
 
-AutoConfig.register(MMCoTConfig.model_type, MMCoTConfig)
-for auto_class in (AutoModel, AutoModelForSeq2SeqLM, AutoModelForImageTextToText):
-    auto_class.register(MMCoTConfig, MMCoTForConditionalGeneration)
-AutoProcessor.register(MMCoTConfig, MMCoTProcessor)
-PIPELINE_REGISTRY.register_pipeline(
-    TASK, pipeline_class=MMCoTPipeline, pt_model=AutoModelForSeq2SeqLM, type="multimodal"
-)
+
+def is_command() -> bool:
+    """Whether this process is the command `mmcot`, or `python -m mmcot.cli`."""
+    script = next(iter(sys.argv), "")  # "-m" as long as Python looks for the module it is to run
+    return "mmcot.cli" in sys.orig_argv if script == "-m" else Path(script).stem == "mmcot"
+
+
+if not is_command():
+    from .modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor

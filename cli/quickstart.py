@@ -1,199 +1,21 @@
-"""The quickstart: both stages from scratch on drawn pictures, and what the pictures and the rationales are worth.
+"""`mmcot quickstart`."""
 
-mmcot quickstart
-"""
-
-import json
-import os
-import shlex
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Mapping
+import argparse
 from pathlib import Path
-from typing import Any
-
-import datasets
-
-from ..configuration import Recipe, load_recipe
-from ..data import load_splits
-from ..evaluation.ablations import BLANK as BLANK_PICTURES
-from ..evaluation.ablations import SHUFFLED as SHUFFLED_PICTURES
-from ..evaluation.ablations import ablation_table, run_ablations
-from ..evaluation.metrics import chance
-from ..evaluation.scores import evaluate
-from ..hub_card.card import add_ablations
-from ..inference.predict import load_trained
-from ..inference.row_files import read_rows
-from ..modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
-from ..training.run_folder import RunFolder
-from ..training.two_stage import run_recipe
-from .example_figure import draw_example
 
 
-RECIPE = Path(__file__).parents[1] / "configuration" / "sketchqa.yaml"
-TWO_STAGE = "two stages"
-BLANK, SHUFFLED = f"{TWO_STAGE}, {BLANK_PICTURES}", f"{TWO_STAGE}, {SHUFFLED_PICTURES}"
-ONE_STAGE, CHANCE = "one stage, question to answer", "chance"
-# Loaded as a stranger would load it from the Hub: another process, the folder's own code.
-ASK = """
-import json, sys
-from transformers import pipeline
-answer = pipeline("multimodal-cot", model=sys.argv[1], trust_remote_code=True)(json.loads(sys.argv[2]))
-print(json.dumps(answer))
-"""
+SUMMARY = "train a model on drawn pictures, in minutes"
+EXAMPLE = "mmcot quickstart"
 
 
-class Steps:
-    """Says each step before it is done, and how long it took."""
-
-    def __init__(self):
-        self.start = time.perf_counter()
-
-    def __call__(self, text: str) -> None:
-        print(f"[{time.perf_counter() - self.start:4.0f} s] {text}", flush=True)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument("--output", default="runs/quickstart", help="run folder (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of data, weights and training (default: %(default)s)")
 
 
-def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
-    """Trains, compares, saves, reloads and asks.
+def run(options: argparse.Namespace) -> None:
+    """Trains, compares and asks."""
+    from .comparison import run_quickstart
 
-    Args:
-        output: run folder.
-        seed: of data, weights and training.
-
-    Returns:
-        What `results.json` holds: accuracy by system, for all problems, those with a picture, and each family.
-    """
-    say = Steps()
-    recipe = quickstart_recipe(output, seed)
-    say(f"Two stages: question and picture -> rationale -> answer. Trained from scratch into {output}.")
-    run_recipe(recipe, say)
-    folder, test = RunFolder(recipe), load_splits(recipe.dataset)["test"]
-    if not folder.finished("comparison"):
-        folder.write_json("results.json", compare(recipe, test, say))
-        folder.finish("comparison")
-    results = folder.read_json("results.json")
-    table = results_table(results)
-    (output / "results.md").write_text(table, encoding="utf-8")
-    say("Loading the folder in another process, with its own code, and asking one question.")
-    example = save_example(output, test)
-    ask_in_fresh_process(output, *example)
-    say("Done.")
-    print(f"\n{table}\nModel, card, scores, curves.png and example.png are in {output}. Ask it something:\n")
-    print(ask_command(output, *example))
-    return results
-
-
-def quickstart_recipe(output: Path, seed: int, *overrides: str) -> Recipe:
-    """The SketchQA recipe of the package, with another seed for everything."""
-    settings = ["--output_dir", str(output), "--seed", str(seed), *overrides]
-    dataset = load_recipe(RECIPE).dataset
-    return load_recipe(RECIPE, [*settings, "--dataset", f"{dataset},seed={seed}"])
-
-
-def compare(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[str, Any]:
-    """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
-    folder = Path(recipe.output_dir)
-    predictions = read_rows(folder / "predictions.jsonl")
-    models, processor, features = load_trained(str(folder))
-    say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
-    size = recipe.evaluation.batch_size
-    ablated = run_ablations(models, processor, test, predictions, recipe.seed, features=features, batch_size=size)
-    add_ablations(folder, ablation_table(predictions, ablated, test))
-    systems = {
-        TWO_STAGE: predictions,
-        BLANK: ablated[BLANK_PICTURES],
-        SHUFFLED: ablated[SHUFFLED_PICTURES],
-        ONE_STAGE: predict_in_one_stage(recipe, say),
-    }
-    return {name: accuracies(rows, test) for name, rows in systems.items()} | {CHANCE: chances(test)}
-
-
-def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
-    """The baseline: the same model, data and number of steps, straight from question and picture to the answer."""
-    two_stages = [recipe.training[stage] for stage in (RATIONALE, ANSWER)]
-    steps = sum(arguments.max_steps for arguments in two_stages)
-    say(f"Training the one-stage baseline for as many steps, {steps}.")
-    folder = Path(recipe.output_dir, "run", "one_stage")
-    settings = {
-        "formats": DIRECT,
-        "one_stage.max_steps": steps,
-        "one_stage.generation_max_length": two_stages[-1].generation_max_length,
-        "one_stage.eval_strategy": "no",
-    }
-    overrides = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
-    run_recipe(quickstart_recipe(folder, recipe.seed, *overrides), say)
-    predictions = read_rows(folder / "predictions.jsonl")
-    shutil.rmtree(folder)
-    return predictions
-
-
-def accuracies(predictions: list[dict], test: datasets.Dataset) -> dict[str, Any]:
-    """Percentages: all problems, those with a picture, each family; and how many answers could not be read."""
-    scores = evaluate(predictions, test, by=["family"])
-    accuracy = scores["accuracy"]
-    families = {family: entry["value"] for family, entry in accuracy["family"].items()}
-    return {
-        "all": accuracy["average"]["value"],
-        "with a picture": accuracy["IMG"]["value"],
-        "unparsed": scores["unparsed"],
-        "families": families,
-    }
-
-
-def chances(test: datasets.Dataset) -> dict[str, Any]:
-    """The same percentages for guessing."""
-    rows = test.remove_columns("image")
-    pictured = [box is not None for box in rows["box"]]
-    choices, families = rows["choices"][:], rows["family"][:]
-
-    def among(members: list[bool]) -> float:
-        return chance([options for options, member in zip(choices, members, strict=True) if member])
-
-    return {
-        "all": chance(choices),
-        "with a picture": among(pictured),
-        "unparsed": 0,
-        "families": {name: among([family == name for family in families]) for name in sorted(set(families))},
-    }
-
-
-def results_table(results: Mapping[str, Any]) -> str:
-    """The results as Markdown: systems down and problems across, then families down and systems across."""
-    lines = ["| system | all problems | with a picture |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {row['all']:.1f} % | {row['with a picture']:.1f} % |" for name, row in results.items()]
-    lines += ["", "| family | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
-    for family in results[CHANCE]["families"]:
-        cells = " | ".join(f"{row['families'][family]:.0f} %" for row in results.values())
-        lines.append(f"| {family} | {cells} |")
-    return "\n".join(lines) + "\n"
-
-
-def first_pictured(test: datasets.Dataset) -> dict[str, Any]:
-    """The first test problem with a picture."""
-    return next(row for row in test if row["image"] is not None)
-
-
-def save_example(output: Path, test: datasets.Dataset) -> tuple[dict[str, Any], Path]:
-    """A test problem, with its picture as a file in the run folder."""
-    row = first_pictured(test)
-    path = output / "example_picture.png"
-    row["image"].save(path)
-    return row, path
-
-
-def ask_in_fresh_process(output: Path, row: Mapping[str, Any], picture: Path) -> None:
-    """Asks the saved folder one question in a process of its own, and draws what it said."""
-    question = {"image": str(picture), "question": row["question"], "choices": row["choices"], "context": row["hint"]}
-    command = [sys.executable, "-c", ASK, str(output), json.dumps(question)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
-    draw_example(row, json.loads(answer), output / "example.png")
-
-
-def ask_command(output: Path, row: Mapping[str, Any], picture: Path) -> str:
-    """A command that works as printed, in this environment and folder."""
-    program = "mmcot" if shutil.which("mmcot") else os.path.relpath(Path(sys.executable).with_name("mmcot"))
-    asked = ["--question", row["question"], "--context", row["hint"], "--choices", *row["choices"]]
-    model, image = shlex.quote(str(output)), shlex.quote(str(picture))
-    return f"{program} ask --model {model} --image {image} \\\n  {shlex.join(asked)}"
+    run_quickstart(Path(options.output), options.seed)

@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmcot.cli.quickstart import (
+from mmcot.cli.comparison import (
     BLANK,
     CHANCE,
     ONE_STAGE,
     TWO_STAGE,
     ask_command,
-    chances,
+    guesses,
     results_table,
     run_quickstart,
     save_example,
 )
 from mmcot.data import load_splits
+from mmcot.evaluation.scores import evaluate
 
 
-def test_chance_is_the_mean_of_one_over_the_options():
+def test_guesses_are_the_mean_of_one_over_the_options():
     test = load_splits("sketchqa:train=1,validation=1,test=60,families=circuit+animals")["test"]
-    found = chances(test)
+    found = guesses(evaluate([{"id": test[0]["id"], "choice_index": 0}], test, by=["family"]))
     expected = [100 / len(options) for options in test["choices"]]
     assert found["all"] == pytest.approx(sum(expected) / len(expected))
     assert found["with a picture"] == 50

@@ -1,0 +1,68 @@
+"""`mmcot evaluate`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from .shared_options import add_batch_size, add_data_options, data_arguments
+
+
+SUMMARY = "score predictions, of this or any other system, and write a report"
+EXAMPLE = (
+    "mmcot evaluate --model runs/quickstart --dataset sketchqa:train=1,validation=1,test=200 "
+    "--output report --ablations"
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--predictions", type=Path, help="JSON lines with id and answer_text or choice_index")
+    source.add_argument("--model", help="instead: run folder or Hub id that is to predict first")
+    add_data_options(parser)
+    parser.add_argument("--output", required=True, type=Path, help="folder for metrics.json and report.html")
+    parser.add_argument("--by", nargs="+", default=[], metavar="COLUMN", help="columns to report accuracy by")
+    parser.add_argument("--similarity", metavar="FOLDER", help="sentence encoder to compare rationales with")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="other predictions of the same problems")
+    parser.add_argument("--update-card", action="store_true", help="put the ablations into the card of --model, too")
+    parser.add_argument(
+        "--ablations", action="store_true", help="what pictures and rationales are worth (with --model)"
+    )
+    add_batch_size(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predicts where a model is given, then scores the predictions and writes the report."""
+    if options.update_card and not options.ablations:
+        raise ValueError("--update-card puts ablations into a card; give --ablations, too.")
+    if options.ablations and not options.model:
+        raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
+    from ..data import load_splits, pick_split
+    from ..evaluation.ablations import run_ablations
+    from ..evaluation.files import evaluate_file, headline
+    from ..evaluation.scores import with_whole_rationales
+    from ..hub_card.card import add_ablations
+    from ..inference.predict import load_trained, predict_file
+    from ..modeling_mmcot import MMCoTProcessor
+
+    data, ablated = data_arguments(options), None
+    dataset = pick_split(load_splits(options.dataset, data), options.split)
+    if options.model:
+        options.predictions = options.output / "predictions.jsonl"
+        rows = predict_file(
+            options.model, options.dataset, options.split, options.predictions, data, options.batch_size
+        )
+    if options.ablations:
+        models, processor, features = load_trained(options.model)
+        size = options.batch_size
+        ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
+    if options.model:
+        dataset = with_whole_rationales(dataset, MMCoTProcessor.from_pretrained(options.model))
+    compared = options.compare
+    metrics = evaluate_file(
+        options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
+    )
+    if options.update_card:
+        report = json.loads((options.output / "metrics.json").read_text(encoding="utf-8"))
+        add_ablations(Path(options.model), report["ablations"])
+    print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

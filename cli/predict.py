@@ -1,0 +1,28 @@
+"""`mmcot predict`."""
+
+import argparse
+from pathlib import Path
+
+from .shared_options import add_batch_size, add_data_options, data_arguments
+
+
+SUMMARY = "answer a data set into a file; the same command goes on after a stop"
+EXAMPLE = (
+    "mmcot predict --model runs/quickstart --dataset sketchqa:train=1,validation=1,test=200 --output predictions.jsonl"
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument("--model", required=True, help="run folder or Hub id")
+    add_data_options(parser)
+    parser.add_argument("--output", required=True, type=Path, help="JSON-lines file of predictions")
+    add_batch_size(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answers the data set."""
+    from ..inference.predict import predict_file
+
+    data = data_arguments(options)
+    predict_file(options.model, options.dataset, options.split, options.output, data, options.batch_size)

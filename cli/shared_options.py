@@ -1,0 +1,37 @@
+"""Options that several verbs have in common."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from ..configuration import DataArguments
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Which problems, and how they are read."""
+    parser.add_argument("--dataset", required=True, help="folder, file, Hub id or sketchqa")
+    parser.add_argument("--split", default="test", help="(default: %(default)s)")
+    parser.add_argument("--images", help="folder that picture paths start from")
+    parser.add_argument("--captions", help="JSON file of captions by problem id")
+    parser.add_argument("--columns", nargs="+", default=[], metavar="THEIRS=OURS", help="renamed columns")
+    parser.add_argument("--on-error", default="raise", choices=("raise", "skip"), help="for bad rows")
+
+
+def data_arguments(options: argparse.Namespace) -> DataArguments:
+    """The data options that were given."""
+    from ..configuration import DataArguments
+
+    pairs = [pair.partition("=") for pair in options.columns]
+    for theirs, _, ours in pairs:
+        if not theirs or not ours:
+            raise ValueError("--columns takes THEIRS=OURS pairs, such as explanation=solution.")
+    columns = {theirs: ours for theirs, _, ours in pairs}
+    return DataArguments(columns, options.images, options.captions, on_error=options.on_error)
+
+
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
+    """How many problems a model reads at once."""
+    parser.add_argument("--batch-size", type=int, default=32, help="problems answered together (default: %(default)s)")

@@ -1,0 +1,22 @@
+"""`mmcot train`."""
+
+import argparse
+from functools import partial
+
+
+SUMMARY = "train both stages of a recipe; --key value overrides it"
+EXAMPLE = "mmcot train configuration/sketchqa.yaml --output_dir runs/mine --rationale.max_steps 500"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes, beside the keys of a recipe."""
+    parser.add_argument("recipe", help="YAML file")
+    parser.set_defaults(takes_overrides=True)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains what the recipe says."""
+    from ..configuration import load_recipe
+    from ..training.two_stage import run_recipe
+
+    run_recipe(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
