@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
-from mmcot.inference.features import FeatureCache, image_hashes
+from mmcot.inference.features import FeatureCache
+from mmcot.inference.image_hashes import image_hashes
 from mmcot.training.tokenizer import train_tokenizer
 
 

@@ -12,7 +12,8 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from ..modeling_mmcot.prompt_mmcot import letter
 from ..modeling_mmcot.writing_mmcot import generate_batch
-from .features import IMAGE_HASHES, FeatureCache, replace_images_by_hashes
+from .features import FeatureCache
+from .image_hashes import IMAGE_HASHES, replace_images_by_hashes
 from .processes import gather, is_main, world
 
 

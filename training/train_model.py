@@ -1,7 +1,8 @@
 """Training of one model of a run, from where an earlier call left it."""
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from peft import PeftModel
 from transformers import set_seed
 
 from ..configuration import Recipe, StageArguments
-from ..inference.features import FeatureCache, replace_images_by_hashes
+from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
+from ..inference.image_hashes import replace_images_by_hashes
 from ..inference.processes import is_main
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
@@ -83,16 +85,36 @@ def frozen_features(run: Run, model: Model) -> FeatureCache | None:
 
 
 def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
-    """Computes the features of all pictures of a recipe ahead of its training, which then finds them."""
+    """Computes the features of all pictures of a recipe ahead of its training, which then finds them.
+
+    Raises:
+        ValueError: for a recipe whose training would not look for them.
+    """
+    if not recipe.model.cache_features:
+        raise ValueError("model.cache_features is false, so the training would not read the features; set it to true.")
     splits, _ = load_run_splits(recipe, say)
-    processor = build_processor(recipe, splits["train"])
-    arguments = recipe.training[RATIONALE]
-    set_seed(arguments.seed)
-    model = build_base(recipe.model, processor.tokenizer).to(arguments.device)
-    cache = FeatureCache.open(model, processor)
-    for name, split in splits.items():
-        cache.fill(split)
-        say(f"The features of {name} are in {cache.folder}.")
+    with tempfile.TemporaryDirectory() as folder:
+        # Saved and loaded, as the run has it: where torchvision is installed, another image processor comes back.
+        build_processor(recipe, splits["train"]).save_pretrained(folder)
+        processor = MMCoTProcessor.from_pretrained(folder)
+    for model in models_before_training(recipe, processor):
+        cache = FeatureCache.open(model, processor)
+        for name, split in splits.items():
+            cache.fill(split)
+            say(f"The features of {name} are in {cache.folder}.")
+
+
+def models_before_training(recipe: Recipe, processor: MMCoTProcessor) -> Iterator[MMCoTForConditionalGeneration]:
+    """Each model that a run builds, as it is before its training. A tower from scratch is another one in each."""
+    if has_adapters(recipe):
+        set_seed(recipe.seed)
+        yield build_base(recipe.model, processor.tokenizer).to(recipe.training[RATIONALE].device)
+        return
+    for name in planned_models(recipe):
+        arguments = recipe.training[name]
+        if name == RATIONALE or arguments.start_from != RATIONALE:
+            set_seed(starting_seed(arguments, name))
+            yield build_base(recipe.model, processor.tokenizer, arguments.gate_bias).to(arguments.device)
 
 
 def without_unread_images(dataset: datasets.Dataset, model: Model, features: FeatureCache | None) -> datasets.Dataset:
@@ -105,7 +127,7 @@ def without_unread_images(dataset: datasets.Dataset, model: Model, features: Fea
 def starting_model(run: Run, name: str, arguments: StageArguments) -> Model:
     """The model a training starts with; the same seed gives the same weights, whatever ran before."""
     recipe, follows = run.recipe, arguments.start_from == RATIONALE
-    set_seed(arguments.seed + (name != RATIONALE))
+    set_seed(starting_seed(arguments, name))
     if has_adapters(recipe):
         model = load_base(run.folder.root, recipe.model.quantization)
     elif follows:
@@ -120,6 +142,11 @@ def starting_model(run: Run, name: str, arguments: StageArguments) -> Model:
     if has_adapters(recipe) and follows:
         return PeftModel.from_pretrained(model, run.path(RATIONALE), is_trainable=True)
     return new_adapter(model, recipe.lora, arguments.gate_bias)
+
+
+def starting_seed(arguments: StageArguments, name: str) -> int:
+    """The seed of a model's weights; those of stage 1 have one of their own."""
+    return arguments.seed if name == RATIONALE else arguments.seed + 1
 
 
 def parameter_line(model: Model) -> str:

@@ -7,7 +7,8 @@ from PIL import Image
 from transformers import DetrImageProcessorPil
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
-from mmcot.inference.features import FeatureCache, image_hashes
+from mmcot.inference.features import FeatureCache
+from mmcot.inference.image_hashes import image_hashes
 
 from .. import towers
 
