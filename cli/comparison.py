@@ -14,10 +14,10 @@ from typing import Any
 import datasets
 
 from ..configuration import Recipe, load_recipe
+from ..configuration.ablations import ABLATIONS, PICTURED
+from ..configuration.metrics import ACCURACY, AVERAGE, WITH_IMAGE
 from ..data import load_splits
-from ..evaluation.ablations import BLANK as BLANK_PICTURES
-from ..evaluation.ablations import SHUFFLED as SHUFFLED_PICTURES
-from ..evaluation.ablations import ablation_table, run_ablations
+from ..evaluation.ablations import measure_ablations, run_ablations
 from ..evaluation.scores import evaluate
 from ..hub_card.card import add_ablations
 from ..inference.predict import load_trained
@@ -30,8 +30,8 @@ from .example_figure import draw_example
 
 RECIPE = Path(__file__).parents[1] / "configuration" / "sketchqa.yaml"
 TWO_STAGE = "two stages"
-BLANK, SHUFFLED = f"{TWO_STAGE}, {BLANK_PICTURES}", f"{TWO_STAGE}, {SHUFFLED_PICTURES}"
-ONE_STAGE, CHANCE = "one stage, question to answer", "chance"
+ONE_STAGE = "one stage, question to answer"
+CHANCE = "chance"
 # Loaded as a stranger would load it from the Hub: another process, the folder's own code.
 ASK = """
 import json, sys
@@ -96,13 +96,12 @@ def compare_systems(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[
     say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
     size = recipe.evaluation.batch_size
     ablated = run_ablations(models, processor, test, predictions, recipe.seed, features=features, batch_size=size)
-    add_ablations(folder, ablation_table(predictions, ablated, test))
-    systems = {
-        TWO_STAGE: predictions,
-        BLANK: ablated[BLANK_PICTURES],
-        SHUFFLED: ablated[SHUFFLED_PICTURES],
-        ONE_STAGE: predict_in_one_stage(recipe, say),
-    }
+    add_ablations(folder, measure_ablations(predictions, ablated, test))
+    systems = {TWO_STAGE: predictions}
+    for name, ablation in ABLATIONS.items():
+        if ablation.images:
+            systems[f"{TWO_STAGE}, {name}"] = ablated[name]
+    systems[ONE_STAGE] = predict_in_one_stage(recipe, say)
     scores = {name: evaluate(rows, test, by=["family"]) for name, rows in systems.items()}
     return {name: accuracies(found) for name, found in scores.items()} | {CHANCE: guesses(scores[TWO_STAGE])}
 
@@ -128,11 +127,11 @@ def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
 
 def accuracies(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Percentages: all problems, those with a picture, each family; and how many answers could not be read."""
-    accuracy = scores["accuracy"]
+    accuracy = scores[ACCURACY.name]
     families = {family: entry["value"] for family, entry in accuracy["family"].items()}
     return {
-        "all": accuracy["average"]["value"],
-        "with a picture": accuracy["IMG"]["value"],
+        "all": accuracy[AVERAGE.name]["value"],
+        PICTURED: accuracy[WITH_IMAGE.name]["value"],
         "unparsed": scores["unparsed"],
         "families": families,
     }
@@ -141,13 +140,19 @@ def accuracies(scores: Mapping[str, Any]) -> dict[str, Any]:
 def guesses(scores: Mapping[str, Any]) -> dict[str, Any]:
     """The same percentages for guessing, which depend on the problems alone."""
     chance = scores["chance"]
-    return {"all": chance["average"], "with a picture": chance["IMG"], "unparsed": 0, "families": chance["family"]}
+    return {
+        "all": chance[AVERAGE.name],
+        PICTURED: chance[WITH_IMAGE.name],
+        "unparsed": 0,
+        "families": chance["family"],
+    }
 
 
 def results_table(results: Mapping[str, Any]) -> str:
     """The results as Markdown: systems down and problems across, then families down and systems across."""
-    lines = ["| system | all problems | with a picture |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {row['all']:.1f} % | {row['with a picture']:.1f} % |" for name, row in results.items()]
+    lines = [f"| system | {AVERAGE.meaning} | {PICTURED} |", "| --- | --- | --- |"]
+    for name, row in results.items():
+        lines.append(f"| {name} | {ACCURACY.text(row['all'])} | {ACCURACY.text(row[PICTURED])} |")
     lines += ["", "| family | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
     for family in results[CHANCE]["families"]:
         cells = " | ".join(f"{row['families'][family]:.0f} %" for row in results.values())

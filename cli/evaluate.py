@@ -1,7 +1,6 @@
 """`mmcot evaluate`."""
 
 import argparse
-import json
 from pathlib import Path
 
 from .shared_options import add_batch_size, add_data_options, data_arguments
@@ -63,6 +62,5 @@ def run(options: argparse.Namespace) -> None:
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
     )
     if options.update_card:
-        report = json.loads((options.output / "metrics.json").read_text(encoding="utf-8"))
-        add_ablations(Path(options.model), report["ablations"])
+        add_ablations(Path(options.model), metrics["ablations"])
     print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

@@ -6,8 +6,9 @@ from typing import Any
 
 import datasets
 
-from .ablations import ablation_table
-from .comparison import compare
+from ..configuration.metrics import ACCURACY, AVERAGE
+from .ablations import measure_ablations
+from .comparison import compare_predictions
 from .predictions import read_predictions
 from .report import write_report
 from .scores import evaluate
@@ -26,14 +27,14 @@ def evaluate_file(
 
     Args:
         path: predictions as JSON lines.
-        dataset: the problems they answer, with labels.
+        dataset: the examples they answer, with labels.
         output: folder to write into.
         by, encoder: see [`evaluate`].
-        compare_path: predictions of another system for the same problems.
+        compare_path: predictions of another system for the same examples.
         ablated: of the same system, what [`run_ablations`] returned.
 
     Returns:
-        The metrics.
+        What `metrics.json` then holds.
 
     Raises:
         ValueError: as [`read_predictions`] and [`evaluate`] do.
@@ -42,19 +43,19 @@ def evaluate_file(
     comparison = None
     if compare_path is not None:
         others = read_predictions(compare_path)
-        comparison = {"other": Path(compare_path).name, **compare(predictions, others, dataset)}
-    ablations = ablation_table(predictions, ablated, dataset) if ablated else None
+        comparison = {"other": Path(compare_path).name, **compare_predictions(predictions, others, dataset)}
+    ablations = measure_ablations(predictions, ablated, dataset) if ablated else None
     metrics = evaluate(predictions, dataset, by, encoder)
-    write_report(output, predictions, dataset, metrics, ablations, comparison)
-    return metrics
+    return write_report(output, predictions, dataset, metrics, ablations, comparison)
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
     """The scores in one sentence."""
-    score, guessing = metrics["accuracy"]["average"], metrics["chance"]["average"]
-    right = round(score["value"] * score["n"] / 100)
+    score = metrics[ACCURACY.name][AVERAGE.name]
+    guessing = metrics["chance"][AVERAGE.name]
+    right = round(score["value"] * score["n"] / ACCURACY.scale)
     return (
-        f"{right} of {score['n']} problems right: {score['value']:.1f} %, 95 % interval {score['low']:.1f} to "
-        f"{score['high']:.1f} %; guessing gives {guessing:.1f} %. "
+        f"{right} of {score['n']} problems right: {ACCURACY.text(score['value'])}, 95 % interval "
+        f"{ACCURACY.interval(score)} %; guessing gives {ACCURACY.text(guessing)}. "
         f"{metrics['unparsed']} answers name no option and {metrics['missing']} are missing; both count as wrong."
     )

@@ -38,7 +38,7 @@ def estimate_difference(first: np.ndarray, second: np.ndarray, scale: float = 1)
     is Bonett and Price's (2012) instead.
 
     Args:
-        first, second: `(problems,)`, boolean.
+        first, second: `(examples,)`, boolean.
     """
     difference = np.subtract(first, second, dtype=float)
     low, high = bootstrap(difference) if np.ptp(difference) else bonett_price(difference[0], len(difference))

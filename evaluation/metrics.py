@@ -1,4 +1,4 @@
-"""Scores of rationales and answers."""
+"""Scores of rationales and answers. What they are called and mean is in `configuration/metrics.py`."""
 
 import re
 import warnings
@@ -7,32 +7,24 @@ from functools import cache, lru_cache, partial
 from itertools import product
 from types import SimpleNamespace
 
+from ..configuration.metrics import BLEU_1, BLEU_4, ROUGE_L_OFFICIAL, ROUGE_L_STEMMED
 from ..modeling_mmcot.prompt_mmcot import flatten
 
 
-BLEU_WEIGHTS = [(1.0,), (0.25,) * 4]
-
-
 def rationale_scores(prediction: str, reference: str) -> dict[str, float]:
-    """`rougeL`, `rouge_l`, `bleu1` and `bleu4` of one rationale, 0 to 1; an empty prediction scores 0."""
-    bleu1, bleu4 = bleu(prediction, reference)
-    return {
-        "rougeL": rouge_l_stemmed(prediction, reference),
-        "rouge_l": rouge_l(prediction, reference),
-        "bleu1": bleu1,
-        "bleu4": bleu4,
-    }
+    """Every score of one rationale by name, 0 to 1; an empty prediction scores 0."""
+    return {name: score(prediction, reference) for name, score in RATIONALE_SCORES.items()}
 
 
-def bleu(prediction: str, reference: str) -> tuple[float, float]:
-    """Sentence BLEU-1 and BLEU-4, 0 to 1, unsmoothed, over words that white space and full stops separate."""
+def bleu(prediction: str, reference: str, longest: int) -> float:
+    """Sentence BLEU over runs of one to `longest` words, 0 to 1, unsmoothed; white space and full stops part words."""
     from nltk.translate.bleu_score import sentence_bleu
 
-    predicted, expected = ([word for word in re.split(r"\s|\.", text) if word] for text in (prediction, reference))
+    predicted = [word for word in re.split(r"\s|\.", prediction) if word]
+    expected = [word for word in re.split(r"\s|\.", reference) if word]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a text without four matching words in a row, which is no news here
-        bleu1, bleu4 = sentence_bleu([expected], predicted, BLEU_WEIGHTS)
-    return float(bleu1), float(bleu4)
+        return float(sentence_bleu([expected], predicted, [1 / longest] * longest))
 
 
 def rouge_l_stemmed(prediction: str, reference: str) -> float:
@@ -40,7 +32,7 @@ def rouge_l_stemmed(prediction: str, reference: str) -> float:
 
     It knows the letters a to z and digits only: a text in another script scores 0.
     """
-    predicted, expected = (stems()(text) for text in (prediction, reference))
+    predicted, expected = stems()(prediction), stems()(reference)
     length = len(predicted) + len(expected)
     return 2 * common_length(predicted, expected) / length if length else 0.0
 
@@ -70,25 +62,26 @@ def common_length(first: Sequence[str], second: Sequence[str]) -> int:
     return len(first) - row.bit_count()
 
 
-def rouge_l(prediction: str, reference: str) -> float:
+def rouge_l_official(prediction: str, reference: str) -> float:
     """ROUGE-L F of two texts as the official evaluation has it, from the package `rouge`: 0 to 1.
 
     Unlike Lin's (2004) it goes by sentences, each reaching to the next full stop: a word counts once, however often it
     is said, and is shared if it stands in a longest common subsequence of any two of their sentences. Which of several
     such sequences counts depends on which text comes first; the official evaluation puts the reference first.
     """
-    predicted, expected = split_sentences(prediction), split_sentences(reference)
+    predicted, expected = words_by_sentence(prediction), words_by_sentence(reference)
     if not predicted or not expected:
         return 0.0
     shared: set[str] = set()
     for one, other in product(predicted, expected):
         if not shared.issuperset(set(one) & set(other)):
             shared |= common_words(one, other)
-    precision, recall = (len(shared) / len(set().union(*sentences)) for sentences in (predicted, expected))
+    precision = len(shared) / len(set().union(*predicted))
+    recall = len(shared) / len(set().union(*expected))
     return 2 * precision * recall / (precision + recall + 1e-8)
 
 
-def split_sentences(text: str) -> list[list[str]]:
+def words_by_sentence(text: str) -> list[list[str]]:
     """The words of each sentence; one of white space only holds an empty word, as in the package `rouge`."""
     return [flatten(sentence).split(" ") for sentence in text.split(".") if sentence]
 
@@ -114,6 +107,15 @@ def common_words(first: Sequence[str], second: Sequence[str]) -> set[str]:
         else:
             j -= 1
     return words
+
+
+# What [`rationale_scores`] gives, by the names of the records.
+RATIONALE_SCORES: dict[str, Callable[[str, str], float]] = {
+    ROUGE_L_STEMMED.name: rouge_l_stemmed,
+    ROUGE_L_OFFICIAL.name: rouge_l_official,
+    BLEU_1.name: partial(bleu, longest=1),
+    BLEU_4.name: partial(bleu, longest=4),
+}
 
 
 def accuracy(predicted: Sequence[int | None], expected: Sequence[int]) -> float:

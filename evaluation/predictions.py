@@ -1,4 +1,4 @@
-"""Predictions of this or any other system, read and laid beside the problems they answer."""
+"""Predictions of this or any other system, read and laid beside the examples they answer."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,37 +15,45 @@ from ..modeling_mmcot import MMCoTProcessor
 
 @dataclass
 class AnsweredExamples:
-    """The problems of a data set, each with what was predicted for it.
+    """The examples of a data set, each with what was predicted for it.
 
     Args:
-        problems: rows of the data set; instead of their pictures, `has_image`.
-        guesses: for each problem `{"choice_index", "rationale", ...}`, or `None` where no prediction has its id.
+        examples: rows of the data set; instead of their images, `has_image`.
+        guesses: for each example `{"choice_index", "rationale", ...}`, or `None` where no prediction has its id.
             `choice_index` is `None` where the answer names no option, `rationale` is empty where there is none.
-        unknown: ids of predictions for no problem of the data set.
-        duplicate: ids of predictions for a problem that an earlier one had answered; the earlier one counts.
+        unknown: ids of predictions for no example of the data set.
+        duplicate: ids of predictions for an example that an earlier one had answered; the earlier one counts.
     """
 
-    problems: list[dict[str, Any]]
+    examples: list[dict[str, Any]]
     guesses: list[dict[str, Any] | None]
     unknown: list[str]
     duplicate: list[str]
 
     @property
     def right(self) -> np.ndarray:
-        """`(problems,)`, boolean. No prediction, or one that names no option, is wrong."""
-        pairs = zip(self.guesses, self.problems, strict=True)
-        return np.array([guess is not None and guess["choice_index"] == row["answer"] for guess, row in pairs], bool)
+        """`(examples,)`, boolean. No prediction, or one that names no option, is wrong."""
+        return np.array(
+            [
+                guess is not None and guess["choice_index"] == example["answer"]
+                for guess, example in zip(self.guesses, self.examples, strict=True)
+            ],
+            dtype=bool,
+        )
 
     @property
     def missing(self) -> list[str]:
-        """Ids of the problems without prediction."""
-        return [row["id"] for guess, row in zip(self.guesses, self.problems, strict=True) if guess is None]
+        """Ids of the examples without prediction."""
+        return [example["id"] for guess, example in zip(self.guesses, self.examples, strict=True) if guess is None]
 
     @property
     def unparsed(self) -> list[str]:
-        """Ids of the problems whose prediction names no option."""
-        pairs = zip(self.guesses, self.problems, strict=True)
-        return [row["id"] for guess, row in pairs if guess is not None and guess["choice_index"] is None]
+        """Ids of the examples whose prediction names no option."""
+        return [
+            example["id"]
+            for guess, example in zip(self.guesses, self.examples, strict=True)
+            if guess is not None and guess["choice_index"] is None
+        ]
 
 
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
@@ -76,43 +84,50 @@ def read_prediction(line: str, place: str) -> dict[str, Any]:
 
 
 def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset) -> AnsweredExamples:
-    """Lays predictions beside the problems with the same id; ids are compared as text.
+    """Lays predictions beside the examples with the same id; ids are compared as text.
 
     Args:
         predictions: rows with `id`, with `choice_index` (from 0; `None` for no option) or else `answer_text`, which
             the option is read from, and optionally with `rationale`.
-        dataset: problems with their labels.
+        dataset: examples with their labels.
 
     Raises:
         ValueError: for a data set without labels, or a prediction that is none; it names the id.
     """
-    problems, found, duplicate = labelled_examples(dataset), {}, []
+    examples = labelled_examples(dataset)
+    known = {example["id"] for example in examples}
+    found: dict[str, Mapping[str, Any]] = {}
+    duplicate = []
     for prediction in predictions:
         identifier = str(prediction["id"])
         if identifier in found:
             duplicate.append(identifier)
-        found.setdefault(identifier, prediction)
-    guesses = [read_guess(found[row["id"]], row["choices"]) if row["id"] in found else None for row in problems]
-    known = {row["id"] for row in problems}
-    return AnsweredExamples(problems, guesses, [name for name in found if name not in known], duplicate)
+        else:
+            found[identifier] = prediction
+    guesses = [
+        read_guess(found[example["id"]], example["choices"]) if example["id"] in found else None
+        for example in examples
+    ]
+    return AnsweredExamples(examples, guesses, [name for name in found if name not in known], duplicate)
 
 
 def labelled_examples(dataset: datasets.Dataset) -> list[dict[str, Any]]:
-    """The rows without their pictures, but with the word whether they have one, and with their ids as text.
+    """The rows without their images, but with the word whether they have one, and with their ids as text.
 
     Raises:
-        ValueError: for no problems at all, or one without right answer.
+        ValueError: for no examples at all, or one without right answer.
     """
     if not len(dataset):
         raise ValueError("The data set holds no problem to score; choose a split that has some.")
-    rows = without_images(dataset).to_list()
-    for row, pictured in zip(rows, has_image(dataset), strict=True):
-        if row.get("answer") is None:
+    examples = without_images(dataset).to_list()
+    for example, pictured in zip(examples, has_image(dataset), strict=True):
+        if example.get("answer") is None:
             raise ValueError(
-                f"Problem {row['id']!r} has no right answer: this split carries no labels. Use one that does."
+                f"Problem {example['id']!r} has no right answer: this split carries no labels. Use one that does."
             )
-        row.update(id=str(row["id"]), has_image=pictured)
-    return rows
+        example["id"] = str(example["id"])
+        example["has_image"] = pictured
+    return examples
 
 
 def read_guess(prediction: Mapping[str, Any], choices: Sequence[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Scores of predictions against a data set, in the paper's classes."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,29 +9,15 @@ from typing import Any
 import datasets
 import numpy as np
 
+from ..configuration.metrics import ACCURACY, CLASSES, METRICS, SIMILARITY
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTProcessor
 from .intervals import estimate
-from .metrics import chance, rationale_scores
+from .metrics import RATIONALE_SCORES, chance, rationale_scores
 from .predictions import AnsweredExamples, match_predictions
 from .similarity import similarities
 
 
-LOWER_GRADES = {f"grade{grade}" for grade in range(1, 7)}
-UPPER_GRADES = {f"grade{grade}" for grade in range(7, 13)}
-
-# The classes of the paper's tables and which problems belong to them.
-CLASSES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-    "NAT": lambda row: row.get("subject") == "natural science",
-    "SOC": lambda row: row.get("subject") == "social science",
-    "LAN": lambda row: row.get("subject") == "language science",
-    "TXT": lambda row: bool(row.get("hint")),
-    "IMG": lambda row: row["has_image"],
-    "NO": lambda row: not row.get("hint") and not row["has_image"],
-    "G1-6": lambda row: row.get("grade") in LOWER_GRADES,
-    "G7-12": lambda row: row.get("grade") in UPPER_GRADES,
-    "average": lambda row: True,
-}
 # How many ids of a kind are listed; the counts are complete.
 LISTED_IDS = 20
 
@@ -39,8 +26,7 @@ def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) 
     """The data set with all that the processor calls a rationale as `solution`: for some that includes the lecture."""
     if not processor.lecture:
         return dataset
-    texts = without_images(dataset)
-    rationales = [processor.gold_rationale(row) for row in texts]
+    rationales = [processor.gold_rationale(example) for example in without_images(dataset)]
     return dataset.remove_columns("solution").add_column("solution", rationales)
 
 
@@ -52,19 +38,19 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores predictions of this or any other system.
 
-    Every problem counts: one without prediction (`missing`), or whose answer names no option (`unparsed`), is wrong.
+    Every example counts: one without prediction (`missing`), or whose answer names no option (`unparsed`), is wrong.
 
     Args:
         predictions: rows `{id, choice_index or answer_text, rationale}`, the rationale optional; see
             [`match_predictions`].
-        dataset: the problems they answer, with labels.
+        dataset: the examples they answer, with labels.
         by: columns to report accuracy by, besides the paper's classes.
         encoder: folder of a sentence encoder, which adds `similarity` to the rationale scores.
 
     Returns:
         `accuracy` by class and column, in percent; `chance`, what guessing gives there; `rationale` scores as
         fractions. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. The counts
-        `unparsed`, `missing` (no prediction), `unknown` (no such problem) and `duplicate` (answered before, the first
+        `unparsed`, `missing` (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first
         answer counts), each with its first ids as `unparsed_ids` and so on.
 
     Raises:
@@ -75,31 +61,35 @@ def evaluate(
         if column not in known:
             raise ValueError(f"There is no column {column!r} to report by; the data set has {', '.join(known)}.")
     answered = match_predictions(predictions, dataset)
-    groups = group_members(answered.problems, by)
-    right, choices = answered.right, [row["choices"] for row in answered.problems]
+    groups = group_members(answered.examples, by)
+    right = answered.right
+    choices = [example["choices"] for example in answered.examples]
     return {
-        "accuracy": for_each_group(groups, lambda members: estimate(right[members], scale=100)),
+        "accuracy": for_each_group(groups, lambda members: estimate(right[members], ACCURACY.scale)),
         "chance": for_each_group(groups, lambda members: chance([choices[member] for member in members])),
         "rationale": score_rationales(answered, encoder),
         **count_ids(answered),
     }
 
 
-def group_members(problems: Sequence[Mapping[str, Any]], by: Sequence[str]) -> dict[str, Any]:
-    """Positions of the problems of each class that has any, and of each value of the columns."""
-    members = {name: np.flatnonzero([belongs(row) for row in problems]) for name, belongs in CLASSES.items()}
-    groups: dict[str, Any] = {name: positions for name, positions in members.items() if len(positions)}
+def group_members(examples: Sequence[Mapping[str, Any]], by: Sequence[str]) -> dict[str, Any]:
+    """Positions of the examples of each class that has any, and of each value of the columns."""
+    groups: dict[str, Any] = {}
+    for each in CLASSES.values():
+        members = np.flatnonzero([each.contains(example) for example in examples])
+        if len(members):
+            groups[each.name] = members
     for column in by:
-        values = np.array([str(row[column]) for row in problems])
-        groups[column] = {
-            value: np.flatnonzero(values == value) for value in sorted(set(values.tolist()), key=by_number)
-        }
+        positions = defaultdict(list)
+        for position, example in enumerate(examples):
+            positions[str(example[column])].append(position)
+        groups[column] = {value: np.array(positions[value]) for value in sorted(positions, key=by_number)}
     return groups
 
 
-def by_number(text: str) -> list[str | int]:
+def by_number(text: str) -> list[str]:
     """Sorts `grade2` before `grade10`."""
-    return [int(part) if position % 2 else part for position, part in enumerate(re.split(r"(\d+)", text))]
+    return [part.zfill(20) if position % 2 else part for position, part in enumerate(re.split(r"(\d+)", text))]
 
 
 def for_each_group(groups: Mapping[str, Any], score: Callable[[np.ndarray], Any]) -> dict[str, Any]:
@@ -111,22 +101,23 @@ def for_each_group(groups: Mapping[str, Any], score: Callable[[np.ndarray], Any]
 
 
 def score_rationales(answered: AnsweredExamples, encoder: str | Path | None) -> dict[str, dict[str, float]]:
-    """Scores over the problems that have a gold rationale; nothing if no rationale at all was predicted.
+    """Scores over the examples that have a gold rationale; nothing if no rationale at all was predicted.
 
     A missing or empty rationale scores 0 and counts.
     """
-    pairs = [
-        (guess["rationale"] if guess else "", row["solution"].strip())
-        for guess, row in zip(answered.guesses, answered.problems, strict=True)
-        if (row.get("solution") or "").strip()
-    ]
-    if not any(predicted for predicted, _ in pairs):
+    predicted, golds = [], []
+    for guess, example in zip(answered.guesses, answered.examples, strict=True):
+        gold = (example.get("solution") or "").strip()
+        if gold:
+            golds.append(gold)
+            predicted.append(guess["rationale"] if guess else "")
+    if not any(predicted):
         return {}
-    rows = [rationale_scores(predicted, gold) for predicted, gold in pairs]
-    scores: dict[str, Sequence[float]] = {name: [row[name] for row in rows] for name in rows[0]}
+    rows = [rationale_scores(text, gold) for text, gold in zip(predicted, golds, strict=True)]
+    scores: dict[str, Sequence[float]] = {name: [row[name] for row in rows] for name in RATIONALE_SCORES}
     if encoder is not None:
-        scores["similarity"] = similarities(*zip(*pairs, strict=True), encoder)
-    return {name: estimate(values) for name, values in scores.items()}
+        scores[SIMILARITY.name] = similarities(predicted, golds, encoder)
+    return {name: estimate(values, METRICS[name].scale) for name, values in scores.items()}
 
 
 def count_ids(answered: AnsweredExamples) -> dict[str, Any]:

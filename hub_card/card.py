@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
+from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, STAGES, stages_are_adapters
 from . import tables
 from .training_data import TrainingData, describe_data, is_hub_id
@@ -21,8 +23,6 @@ TEMPLATE = Path(__file__).with_name("template.md")
 PICTURE_TASK, TEXT_TASK = "visual-question-answering", "question-answering"
 TAGS = ["mmcot", "multimodal-cot", "chain-of-thought"]
 LIBRARIES = ("mmcot", "torch", "transformers", "datasets", "peft", "huggingface-hub")
-# Names in the ablations of an evaluation.
-FULL_SYSTEM, BLANK, PICTURED = "full system", "blank pictures", "with a picture"
 REPOSITORY_LINE = re.compile(r'^repository = ".*"$', re.MULTILINE)
 
 
@@ -47,15 +47,15 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
     Args:
         folder: the run folder.
         ablations: of the split that the run itself was scored on, see
-            [`mmcot.evaluation.ablations.ablation_table`].
+            [`mmcot.evaluation.ablations.measure_ablations`].
 
     Raises:
         ValueError: for ablations of other problems.
     """
     metrics, settings = (folder / name for name in ("metrics.json", "recipe.yaml"))
     scores = json.loads(metrics.read_text(encoding="utf-8"))
-    again = ablations[FULL_SYSTEM][tables.ALL_PROBLEMS]["accuracy"]
-    first = scores.get("accuracy", {}).get(tables.AVERAGE)
+    again = ablations[FULL_SYSTEM][ALL_EXAMPLES]["accuracy"]
+    first = scores.get("accuracy", {}).get(AVERAGE.name)
     # Another device may round another way, so that an answer differs here and there.
     if first is None or again["n"] != first["n"] or not first["low"] <= again["value"] <= first["high"]:
         raise ValueError(
@@ -111,12 +111,12 @@ def fill_card(
         data=data,
         settings=settings,
         split=split,
-        average=accuracy.get(tables.AVERAGE),
-        guessing=metrics["chance"][tables.AVERAGE],
+        average=accuracy.get(AVERAGE.name),
+        guessing=metrics["chance"][AVERAGE.name],
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
         rationale_table=tables.rationale_table(scores) if scores else "",
         ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
-        blank=metrics.get("ablations", {}).get(BLANK, {}).get(PICTURED),
+        blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),
         recipe=yaml.safe_dump(without_local_paths(settings), sort_keys=False, allow_unicode=True).strip(),
@@ -157,13 +157,15 @@ def evaluation_results(
     }
     results = []
     if "accuracy" in metrics:
-        value = round(metrics["accuracy"][tables.AVERAGE]["value"], 2)
+        value = round(metrics["accuracy"][AVERAGE.name]["value"], 2)
         results.append(
             EvalResult(metric_type="accuracy", metric_name="Accuracy, percent", metric_value=value, **where)
         )
     if metrics["rationale"]:
-        value = round(metrics["rationale"]["rouge_l"]["value"], 4)
-        results.append(EvalResult(metric_type="rouge", metric_name="ROUGE-L", metric_value=value, **where))
+        value = round(metrics["rationale"][ROUGE_L_OFFICIAL.name]["value"], 4)
+        results.append(
+            EvalResult(metric_type="rouge", metric_name=ROUGE_L_OFFICIAL.label, metric_value=value, **where)
+        )
     return results
 
 

@@ -3,27 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS
 from .weights import BYTES
-
-
-ACCURACY_LABELS = {
-    "NAT": "natural science",
-    "SOC": "social science",
-    "LAN": "language science",
-    "TXT": "with a text context",
-    "IMG": "with a picture",
-    "NO": "with neither",
-    "G1-6": "grades 1 to 6",
-    "G7-12": "grades 7 to 12",
-}
-AVERAGE, ALL_PROBLEMS = "average", "all problems"
-RATIONALE_LABELS = {
-    "rougeL": "ROUGE-L, `rouge_score` with stemmer",
-    "rouge_l": "ROUGE-L, as the official evaluation",
-    "bleu1": "BLEU-1",
-    "bleu4": "BLEU-4",
-    "similarity": "similarity of sentence embeddings",
-}
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -41,28 +22,29 @@ def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> st
         accuracy: entries `{"value", "n", "low", "high"}` by class, or by column and its value.
         chance: what guessing gives, in the same structure.
     """
-    names = [AVERAGE, *(name for name in accuracy if name != AVERAGE)]
-    rows = []
-    for name in names:
-        if "value" in accuracy[name]:
-            label = ALL_PROBLEMS if name == AVERAGE else f"{name}: {ACCURACY_LABELS[name]}"
-            rows.append(accuracy_row(label, accuracy[name], chance[name]))
+    rows = [accuracy_row(AVERAGE.meaning, accuracy[AVERAGE.name], chance[AVERAGE.name])]
+    for name, scores in accuracy.items():
+        if name == AVERAGE.name:
+            continue
+        if name in CLASSES:
+            rows.append(accuracy_row(f"{name}: {CLASSES[name].meaning}", scores, chance[name]))
         else:
-            rows += [accuracy_row(f"{name}: {key}", entry, chance[name][key]) for key, entry in accuracy[name].items()]
+            rows += [accuracy_row(f"{name}: {key}", score, chance[name][key]) for key, score in scores.items()]
     return markdown_table(["problems", "accuracy", "95 % interval", "guessing", "n"], rows)
 
 
-def accuracy_row(label: str, entry: Mapping[str, float], chance: float) -> list[str]:
-    """One group of problems."""
-    return [label, f"{entry['value']:.1f} %", interval(entry), f"{chance:.1f} %", str(entry["n"])]
+def accuracy_row(label: str, score: Mapping[str, float], chance: float) -> list[str]:
+    """One group of examples."""
+    return [label, ACCURACY.text(score["value"]), ACCURACY.interval(score), ACCURACY.text(chance), str(score["n"])]
 
 
 def rationale_table(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """How near the rationales come to the gold ones, 0 to 1."""
-    rows = [
-        [RATIONALE_LABELS[name], f"{entry['value']:.3f}", interval(entry, 3), str(entry["n"])]
-        for name, entry in scores.items()
-    ]
+    """How near the rationales come to the gold ones."""
+    rows = []
+    for name, score in scores.items():
+        metric = METRICS[name]
+        words = f"{metric.label}: {metric.meaning}"
+        rows.append([words, metric.text(score["value"]), metric.interval(score), str(score["n"])])
     return markdown_table(["rationales", "score", "95 % interval", "n"], rows)
 
 
@@ -71,9 +53,11 @@ def ablation_table(ablations: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> 
     rows = []
     for name, groups in ablations.items():
         for group, scores in groups.items():
-            difference = scores.get("difference")
-            change = ["", ""] if difference is None else [f"{difference['value']:+.1f}", interval(difference)]
-            rows.append([f"{name}, {group}", f"{scores['accuracy']['value']:.1f} %", *change])
+            change = ["", ""]
+            if "difference" in scores:
+                difference = scores["difference"]
+                change = [f"{difference['value']:+.1f}", ACCURACY.interval(difference)]
+            rows.append([f"{name}, {group}", ACCURACY.text(scores["accuracy"]["value"]), *change])
     return markdown_table(["system", "accuracy", "difference", "95 % interval"], rows)
 
 
@@ -100,11 +84,6 @@ def weight_table(parameters: Mapping[str, int], labels: Mapping[str, str]) -> st
         [label, f"{count:,}", *(memory(count * size) for size in BYTES.values())] for label, count in parts.items()
     ]
     return markdown_table(["weights", "parameters", *BYTES], rows)
-
-
-def interval(entry: Mapping[str, float], digits: int = 1) -> str:
-    """The interval of a score."""
-    return f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}"
 
 
 def duration(seconds: float) -> str:

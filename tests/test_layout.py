@@ -128,6 +128,15 @@ def test_files_and_functions_stay_short(path):
             assert lines <= 80, f"{node.name} has {lines} lines"
 
 
+def test_a_name_means_one_thing_in_all_folders():
+    folders = {}
+    for path in SOURCES:
+        for node in tree_of(path).body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                folders.setdefault(node.name, set()).add(path.relative_to(ROOT).parts[0])
+    assert {name: places for name, places in folders.items() if len(places) > 1} == {}
+
+
 def test_file_names_say_what_a_file_is_about():
     assert not {path.stem for path in SOURCES} & {"utils", "common", "helpers", "misc", "base", "core"}
 

@@ -7,9 +7,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-
-# Scores that a log may hold: what they are called, what makes percent of them, and their colour.
-SCORES = {"eval_rouge_l": ("ROUGE-L of rationales", 100, "C2"), "eval_accuracy": ("accuracy of answers", 1, "C3")}
+from ..configuration.metrics import METRICS
 
 
 def plot_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
@@ -28,8 +26,8 @@ def plot_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path
         axes.set(title=f"{name} model", xlabel="epoch", ylabel="loss", yscale="log")
         right = axes.twinx()
         right.set(ylabel="score (%)", ylim=(0, 103))
-        for score, (label, factor, colour) in SCORES.items():
-            draw_points(right, history, score, label, colour, factor)
+        for position, metric in enumerate(METRICS.values()):
+            draw_points(right, history, f"eval_{metric.name}", metric.label, f"C{position + 2}", 100 / metric.scale)
         lines = [*axes.get_lines(), *right.get_lines()]
         axes.legend(lines, [line.get_label() for line in lines], fontsize=7, loc="center right")
     figure.savefig(path, dpi=120)

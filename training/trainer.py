@@ -9,8 +9,9 @@ from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
 from ..configuration import StageArguments
+from ..configuration.metrics import ACCURACY, ROUGE_L_OFFICIAL
 from ..data.image_column import without_images
-from ..evaluation.metrics import accuracy, rouge_l
+from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -105,11 +106,11 @@ def free_scores(
         if stage == RATIONALE:
             written, golds = outputs, [processor.gold_rationale(row) for row in texts]
             pairs = zip(map(processor.parse_rationale, outputs), golds, strict=True)
-            scores["rouge_l"] = sum(rouge_l(text, gold) for text, gold in pairs) / len(golds)
+            scores[ROUGE_L_OFFICIAL.name] = sum(rouge_l_official(text, gold) for text, gold in pairs) / len(golds)
         else:
             answers = [processor.split_output(text, stage)[1] for text in outputs]
             chosen = [processor.parse_answer(text, row["choices"]) for text, row in zip(answers, texts, strict=True)]
-            scores["accuracy"] = accuracy(chosen, texts["answer"][:])
+            scores[ACCURACY.name] = accuracy(chosen, texts["answer"][:])
     return scores
 
 

@@ -12,6 +12,7 @@ import torch
 from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
+from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
 from ..evaluation.scores import evaluate, with_whole_rationales
 from ..hub_card import write_card
 from ..hub_card.card import library_versions
@@ -169,7 +170,7 @@ def finish_run(run: Run, predictions: Predictions) -> dict[str, Any]:
         write_card(folder.root, recipe.settings, metrics)
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.mode}")
-    run.say(f"{headline(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
+    run.say(f"{main_score(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
     return metrics
 
 
@@ -181,8 +182,9 @@ def name_stages(folder: RunFolder, stages: dict[str, str]) -> None:
         config.save_pretrained(folder.root)
 
 
-def headline(metrics: dict[str, Any]) -> str:
+def main_score(metrics: dict[str, Any]) -> str:
     """The most important score in words."""
-    if "accuracy" in metrics:
-        return f"Accuracy {metrics['accuracy']['average']['value']:.1f} %"
-    return f"ROUGE-L {metrics['rationale']['rouge_l']['value']:.3f}"
+    if ACCURACY.name in metrics:
+        return f"Accuracy {ACCURACY.text(metrics[ACCURACY.name][AVERAGE.name]['value'])}"
+    score = metrics["rationale"][ROUGE_L_OFFICIAL.name]
+    return f"{ROUGE_L_OFFICIAL.label} {ROUGE_L_OFFICIAL.text(score['value'])}"

@@ -45,19 +45,19 @@ def accuracy_chart(accuracy: Mapping[str, Any], chance: Mapping[str, Any], theme
 
 
 def ablation_chart(table: Mapping[str, Mapping[str, Any]], theme: Theme = LIGHT) -> bytes:
-    """Accuracy of each ablation in percent, for each group of problems.
+    """Accuracy of each ablation in percent, for each group of examples.
 
     Args:
-        table: what `ablation_table` returned.
+        table: what [`measure_ablations`] returned.
         theme: colours; the background stays transparent.
     """
     figure, axes = dot_plot(list(table), theme, row_height=1.5 * ROW_HEIGHT)
     groups = list(next(iter(table.values())))
-    colours = (theme.accent, theme.second)
-    for position, (group, colour) in enumerate(zip(groups, colours, strict=False)):
+    colours = dict(zip(groups, (theme.accent, theme.second), strict=False))
+    for position, (group, colour) in enumerate(colours.items()):
         shift = 0.36 * (position - (len(groups) - 1) / 2)
         draw_scores(axes, [row[group]["accuracy"] for row in table.values()], colour, shift)
-    legend(figure, [(group, colour, "o") for group, colour in zip(groups, colours, strict=False)], theme)
+    legend(figure, [(group, colour, "o") for group, colour in colours.items()], theme)
     return png(figure)
 
 

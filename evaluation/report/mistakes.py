@@ -18,7 +18,7 @@ from .thumbnails import thumbnail
 # So many wrong answers of a kind are shown.
 SHOWN = 100
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-# Further columns that say what a problem is about, if there.
+# Further columns that say what an example is about, if there.
 ABOUT = ("subject", "topic", "skill", "grade")
 
 
@@ -29,8 +29,8 @@ class Kind:
     Args:
         name: of its heading.
         meaning: one sentence.
-        positions: of the problems in the data set.
-        shown: what the page says of the first of them, see [`describe`].
+        positions: of the examples in the data set.
+        shown: what the page says of the first of them, see [`describe_mistake`].
     """
 
     name: str
@@ -52,25 +52,28 @@ def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset) -> list
     )
     misled = Kind("Wrong rationale, wrong answer", "The rationale already comes to another conclusion, or to none.")
     silent = Kind("Wrong answer, no rationale", "There is no rationale to tell why.")
-    for position, (problem, guess) in enumerate(zip(answered.problems, answered.guesses, strict=True)):
-        if guess is None or guess["choice_index"] == problem["answer"]:
+    for position, (example, guess) in enumerate(zip(answered.examples, answered.guesses, strict=True)):
+        if guess is None or guess["choice_index"] == example["answer"]:
             continue
         if guess["choice_index"] is None:
-            unparsed.positions.append(position)
+            kind = unparsed
         elif not guess["rationale"]:
-            silent.positions.append(position)
+            kind = silent
+        elif is_right(guess["rationale"], example):
+            kind = misread
         else:
-            (misread if is_right(guess["rationale"], problem) else misled).positions.append(position)
+            kind = misled
+        kind.positions.append(position)
     kinds = [kind for kind in (misled, misread, silent, unparsed) if kind.positions]
     for kind in kinds:
         kind.shown = [
-            describe(answered.problems[position], answered.guesses[position], dataset[position].get("image"))
+            describe_mistake(answered.examples[position], answered.guesses[position], dataset[position].get("image"))
             for position in kind.positions[:SHOWN]
         ]
     return kinds
 
 
-def is_right(rationale: str, problem: Mapping[str, Any]) -> bool:
+def is_right(rationale: str, example: Mapping[str, Any]) -> bool:
     """Whether a rationale comes to the conclusion of the gold one.
 
     The conclusion is the option that the last sentence to name exactly one option names. Where the gold rationale
@@ -80,8 +83,9 @@ def is_right(rationale: str, problem: Mapping[str, Any]) -> bool:
     8 % of those about another option or another problem. A threshold of 0.9 on ROUGE-L accepts 24 to 60 % and 2 to
     74 %: one wrong word in a long text hardly moves it, a harmless reordering does.
     """
-    gold, choices = (problem.get("solution") or "").strip(), problem["choices"]
-    expected = conclusion(gold, choices) if gold else problem["answer"]
+    gold = (example.get("solution") or "").strip()
+    choices = example["choices"]
+    expected = conclusion(gold, choices) if gold else example["answer"]
     if expected is None:
         return plain(split_sentences(gold)[-1]) in plain(rationale)
     return conclusion(rationale, choices) == expected
@@ -98,26 +102,29 @@ def split_sentences(text: str) -> list[str]:
     return SENTENCE_END.split(text.strip())
 
 
-def describe(problem: Mapping[str, Any], guess: Mapping[str, Any], image: Any) -> dict[str, Any]:
+def describe_mistake(example: Mapping[str, Any], guess: Mapping[str, Any], image: Any) -> dict[str, Any]:
     """What the page says of one wrong answer."""
-    gold = (problem.get("solution") or "").strip()
-    said, wanted = mark_differences(guess["rationale"], gold) if gold else ([(guess["rationale"], False)], [])
+    gold = (example.get("solution") or "").strip()
+    if gold:
+        rationale, gold_rationale = mark_differences(guess["rationale"], gold)
+    else:
+        rationale, gold_rationale = [(guess["rationale"], False)], []
     return {
-        "id": problem["id"],
-        "about": [problem[column] for column in ABOUT if problem.get(column)],
-        "pictures": [thumbnail(picture) for picture in as_list(image)],
-        "question": problem["question"],
-        "context": problem.get("hint"),
+        "id": example["id"],
+        "about": [example[column] for column in ABOUT if example.get(column)],
+        "images": [thumbnail(each) for each in as_list(image)],
+        "question": example["question"],
+        "context": example.get("hint"),
         "options": [
             {
                 "letter": letter(index),
                 "text": text,
-                "gold": index == problem["answer"],
+                "gold": index == example["answer"],
                 "chosen": index == guess["choice_index"],
             }
-            for index, text in enumerate(problem["choices"])
+            for index, text in enumerate(example["choices"])
         ],
-        "rationale": said if guess["rationale"] else [],
-        "gold_rationale": wanted,
+        "rationale": rationale if guess["rationale"] else [],
+        "gold_rationale": gold_rationale,
         "answer_text": guess.get("answer_text"),
     }

@@ -8,8 +8,9 @@ from typing import Any
 import datasets
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ...configuration.ablations import ABLATIONS
+from ...configuration.metrics import ACCURACY, CLASSES, METRICS
 from ..predictions import match_predictions
-from ..scores import CLASSES
 from .charts import DARK, LIGHT, ablation_chart, accuracy_chart
 from .mistakes import SHOWN, sort_mistakes
 from .thumbnails import data_uri
@@ -25,19 +26,26 @@ def write_report(
     metrics: Mapping[str, Any],
     ablations: Mapping[str, Any] | None = None,
     comparison: Mapping[str, Any] | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Writes a report that needs nothing but a browser.
 
     Args:
         folder: gets `metrics.json`, `report.html`, `accuracy.png` and, with ablations, `ablations.png`.
-        predictions, dataset: what was scored; the report shows the wrong answers with their pictures.
+        predictions, dataset: what was scored; the report shows the wrong answers with their images.
         metrics: what [`evaluate`] returned for them.
-        ablations: what [`ablation_table`] returned.
-        comparison: what [`compare`] returned, these predictions first; `other` in it names the others.
+        ablations: what [`measure_ablations`] returned.
+        comparison: what [`compare_predictions`] returned, these predictions first; `other` in it names the others.
+
+    Returns:
+        What `metrics.json` then holds.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    scores = {**metrics, **{k: v for k, v in (("ablations", ablations), ("comparison", comparison)) if v is not None}}
+    scores = dict(metrics)
+    if ablations is not None:
+        scores["ablations"] = ablations
+    if comparison is not None:
+        scores["comparison"] = comparison
     text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     classes = {name: metrics["accuracy"][name] for name in CLASSES if name in metrics["accuracy"]}
@@ -49,6 +57,10 @@ def write_report(
         metrics=metrics,
         classes=classes,
         columns={name: groups for name, groups in metrics["accuracy"].items() if name not in CLASSES},
+        accuracy=ACCURACY,
+        known_metrics=METRICS,
+        class_meanings={each.name: each.meaning for each in CLASSES.values()},
+        ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
         charts=charts,
         ablations=ablations,
         comparison=comparison,
@@ -56,6 +68,7 @@ def write_report(
         shown=SHOWN,
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
+    return scores
 
 
 def draw(path: Path, chart: Callable[..., bytes], *values: Any) -> dict[str, str]:
@@ -74,13 +87,8 @@ def template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, signed=signed, p_value=p_value)
+    environment.filters.update(signed=signed, p_value=p_value)
     return environment.get_template(TEMPLATE)
-
-
-def number(value: float, digits: int = 1) -> str:
-    """A number with so many digits after the point."""
-    return f"{value:.{digits}f}"
 
 
 def signed(value: float) -> str:

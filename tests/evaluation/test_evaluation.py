@@ -10,21 +10,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import BertConfig, BertModel
 
+from mmcot.configuration.ablations import ABLATIONS, BLANK, FULL_SYSTEM, NO_RATIONALE
 from mmcot.data import load_splits
 from mmcot.data.image_column import has_image, stored_images
 from mmcot.evaluation.ablations import (
-    BLANK,
-    FULL_SYSTEM,
-    GOLD_RATIONALE,
-    NO_RATIONALE,
-    SHUFFLED,
-    ablation_table,
     blank_images,
     gold_rationales,
+    measure_ablations,
     run_ablations,
     shuffled_images,
 )
-from mmcot.evaluation.comparison import compare, mcnemar
+from mmcot.evaluation.comparison import compare_predictions, mcnemar
 from mmcot.evaluation.files import evaluate_file, headline
 from mmcot.evaluation.intervals import estimate, estimate_difference
 from mmcot.evaluation.predictions import match_predictions, read_predictions
@@ -234,12 +230,12 @@ def test_systems_that_never_disagree_may_still_differ():
 def test_compare_counts_pairs():
     dataset = make_problems()
     rows = right_answers(dataset)
-    result = compare(rows[:9], rows[2:4] + [{"id": "p11", "choice_index": None}], dataset)
+    result = compare_predictions(rows[:9], rows[2:4] + [{"id": "p11", "choice_index": None}], dataset)
     assert [result[name] for name in ("both_right", "only_first", "only_second", "both_wrong")] == [2, 7, 0, 3]
     assert result["p_value"] == pytest.approx(2 / 2**7)
     assert result["difference"]["value"] == pytest.approx(100 * 7 / 12)
     assert result["difference"]["low"] > 0
-    turned = compare(rows[2:4], rows[:9], dataset)
+    turned = compare_predictions(rows[2:4], rows[:9], dataset)
     assert turned["difference"]["value"] == -result["difference"]["value"]
     assert turned["p_value"] == result["p_value"]
 
@@ -310,19 +306,19 @@ def test_ablations_of_problems_with_several_pictures(several_images):
 def test_run_ablations_of_two_stages(test_split, tiny_model, tiny_processor):
     models, dataset = {"rationale": tiny_model, "answer": tiny_model}, test_split.select(range(4))
     ablated = run_ablations(models, tiny_processor, dataset, [], max_new_tokens=3, progress=False)
-    assert list(ablated) == [BLANK, SHUFFLED, NO_RATIONALE, GOLD_RATIONALE]
+    assert list(ablated) == list(ABLATIONS)
     assert all([row["id"] for row in rows] == dataset["id"][:] for rows in ablated.values())
-    assert {row["rationale"] for row in ablated[NO_RATIONALE]} == {""}
-    assert [row["rationale"] for row in ablated[GOLD_RATIONALE]] == dataset["solution"][:]
+    assert {row["rationale"] for row in ablated["no rationale"]} == {""}
+    assert [row["rationale"] for row in ablated["gold rationale"]] == dataset["solution"][:]
 
 
 def test_run_ablations_leaves_out_what_is_not_there(test_split, tiny_model, tiny_processor):
     options = {"max_new_tokens": 3, "progress": False}
     one_stage = run_ablations({"direct": tiny_model}, tiny_processor, test_split.select(range(2)), [], **options)
-    assert list(one_stage) == [BLANK, SHUFFLED]
+    assert list(one_stage) == ["blank pictures", "shuffled pictures"]
     models = {"rationale": tiny_model, "answer": tiny_model}
     without_images = run_ablations(models, tiny_processor, make_problems(2), [], **options)
-    assert list(without_images) == [NO_RATIONALE, GOLD_RATIONALE]
+    assert list(without_images) == ["no rationale", "gold rationale"]
 
 
 def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):
@@ -333,14 +329,14 @@ def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):
 
 def test_ablation_table_says_what_each_costs(several_images):
     rows = right_answers(several_images)
-    table = ablation_table(rows, {BLANK: rows[:1], NO_RATIONALE: []}, several_images)
-    assert list(table) == [FULL_SYSTEM, BLANK, NO_RATIONALE]
-    assert list(table[BLANK]) == ["all problems", "with a picture"]
+    table = measure_ablations(rows, {BLANK.name: rows[:1], NO_RATIONALE.name: []}, several_images)
+    assert list(table) == [FULL_SYSTEM, BLANK.name, NO_RATIONALE.name]
+    assert list(table[BLANK.name]) == ["all problems", "with a picture"]
     assert "difference" not in table[FULL_SYSTEM]["all problems"]
-    assert table[BLANK]["all problems"]["accuracy"]["value"] == pytest.approx(100 / 3)
-    assert table[BLANK]["with a picture"]["difference"]["value"] == -50
-    assert table[NO_RATIONALE]["with a picture"]["difference"]["n"] == 2
-    assert list(ablation_table(rows, {BLANK: []}, make_problems(3))[BLANK]) == ["all problems"]
+    assert table[BLANK.name]["all problems"]["accuracy"]["value"] == pytest.approx(100 / 3)
+    assert table[BLANK.name]["with a picture"]["difference"]["value"] == -50
+    assert table[NO_RATIONALE.name]["with a picture"]["difference"]["n"] == 2
+    assert list(measure_ablations(rows, {BLANK.name: []}, make_problems(3))[BLANK.name]) == ["all problems"]
 
 
 def test_evaluate_file_scores_compares_and_reports(tmp_path):
@@ -352,12 +348,12 @@ def test_evaluate_file_scores_compares_and_reports(tmp_path):
         *(tmp_path / "ours", dataset, tmp_path / "report"),
         by=["grade"],
         compare_path=tmp_path / "theirs",
-        ablated={NO_RATIONALE: rows[:3]},
+        ablated={NO_RATIONALE.name: rows[:3]},
     )
     written = json.loads((tmp_path / "report" / "metrics.json").read_text(encoding="utf-8"))
-    assert written["accuracy"] == metrics["accuracy"]
+    assert written == metrics
     assert (written["comparison"]["other"], written["comparison"]["only_first"]) == ("theirs", 6)
-    assert written["ablations"][NO_RATIONALE]["all problems"]["difference"]["value"] == -75
+    assert written["ablations"][NO_RATIONALE.name]["all problems"]["difference"]["value"] == -75
     assert headline(metrics).startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.8 to 100.0 %; guessing")
 
 

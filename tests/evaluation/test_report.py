@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmcot.evaluation.comparison import compare
+from mmcot.evaluation.comparison import compare_predictions
 from mmcot.evaluation.predictions import match_predictions
 from mmcot.evaluation.report import write_report
 from mmcot.evaluation.report.charts import DARK, LIGHT, ablation_chart, accuracy_chart
@@ -75,7 +75,7 @@ def test_page_needs_no_other_and_no_script(tmp_path):
     scores = evaluate(predict_all(4, 1), dataset)["accuracy"]["average"]
     ablations = {"full system": {"all problems": {"accuracy": scores}}}
     ablations["no rationale"] = {"all problems": {"accuracy": scores, "difference": scores}}
-    comparison = compare(predict_all(4, 1), predict_all(2, 0), dataset)
+    comparison = compare_predictions(predict_all(4, 1), predict_all(2, 0), dataset)
     page = write(tmp_path, predict_all(4, 1), dataset, ablations=ablations, comparison=comparison)
     assert {"script", "link", "iframe", "object", "base"}.isdisjoint(page.elements)
     assert page.elements.count("h2") == 5
@@ -93,7 +93,9 @@ def test_whatever_is_shown_is_shown_as_text(text, tmp_path):
     dataset = make_problems(1, choices=[[text, "other"]], **columns)
     rows = [{"id": text, "answer_text": text + " other", "rationale": text}, {"id": text + "!", "choice_index": 0}]
     metrics = evaluate(rows, dataset, by=["topic"])
-    write_report(tmp_path, rows, dataset, metrics, comparison={"other": text, **compare(rows, rows, dataset)})
+    write_report(
+        tmp_path, rows, dataset, metrics, comparison={"other": text, **compare_predictions(rows, rows, dataset)}
+    )
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert {"script", "img"} & set(page.elements) == {"img"}
     assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
@@ -135,7 +137,7 @@ def test_wrong_answers_are_sorted_by_what_went_wrong():
     kinds = sort_mistakes(match_predictions(rows, dataset), dataset)
     assert [kind.positions for kind in kinds] == [[0], [1], [3], [2]]
     first = kinds[0].shown[0]
-    assert len(first["pictures"]) == 2
+    assert len(first["images"]) == 2
     assert [option["letter"] for option in first["options"] if option["gold"]] == ["A"]
     assert [option["text"] for option in first["options"] if option["chosen"]] == ["two"]
     assert first["gold_rationale"] == [("I count.", True), ("It is", False), ("one.", True)]

@@ -16,14 +16,11 @@ from peft import LoraConfig, get_peft_model
 from transformers import ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor
-from mmcot.evaluation import ablations, scores
-from mmcot.evaluation.metrics import rationale_scores
+from mmcot.configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
+from mmcot.configuration.metrics import AVERAGE
 from mmcot.hub_card import card as card_module
 from mmcot.hub_card import write_card
 from mmcot.hub_card.card import (
-    BLANK,
-    FULL_SYSTEM,
-    PICTURED,
     TEMPLATE,
     add_ablations,
     fill_card,
@@ -31,15 +28,7 @@ from mmcot.hub_card.card import (
     library_versions,
     name_repository,
 )
-from mmcot.hub_card.tables import (
-    ACCURACY_LABELS,
-    ALL_PROBLEMS,
-    AVERAGE,
-    RATIONALE_LABELS,
-    duration,
-    markdown_table,
-    memory,
-)
+from mmcot.hub_card.tables import duration, markdown_table, memory
 from mmcot.hub_card.training_data import describe_data, is_hub_id
 from mmcot.hub_card.weights import count_by_folder
 
@@ -68,11 +57,11 @@ def entry(value, n, width, scale=1.0):
 
 def invent_metrics():
     """Scores as a run and `mmcot evaluate --ablations` leave them, with round numbers."""
-    accuracy = {"NAT": entry(87.5, 200, 4), "IMG": entry(80, 150, 6), AVERAGE: entry(85, 300, 4)}
+    accuracy = {"NAT": entry(87.5, 200, 4), "IMG": entry(80, 150, 6), AVERAGE.name: entry(85, 300, 4)}
     blank = {"accuracy": entry(50, 150, 8), "difference": entry(-30, 150, 5)}
     return {
         "accuracy": {**accuracy, "topic": {"jars": entry(90, 100, 6), "stones": entry(82.5, 200, 5)}},
-        "chance": {"NAT": 40.0, "IMG": 38.0, AVERAGE: 39.5, "topic": {"jars": 50.0, "stones": 35.0}},
+        "chance": {"NAT": 40.0, "IMG": 38.0, AVERAGE.name: 39.5, "topic": {"jars": 50.0, "stones": 35.0}},
         "rationale": {
             "rougeL": entry(0.96, 300, 0.01),
             "rouge_l": entry(0.95, 300, 0.01),
@@ -85,11 +74,11 @@ def invent_metrics():
         "skipped": [{"source": "train", "row": 7, "field": "answer", "reason": "is missing."}],
         "ablations": {
             FULL_SYSTEM: {
-                ALL_PROBLEMS: {"accuracy": entry(85, 300, 4)},
+                ALL_EXAMPLES: {"accuracy": entry(85, 300, 4)},
                 PICTURED: {"accuracy": entry(80, 150, 6)},
             },
-            BLANK: {
-                ALL_PROBLEMS: {"accuracy": entry(70, 300, 5), "difference": entry(-15, 300, 3)},
+            BLANK.name: {
+                ALL_EXAMPLES: {"accuracy": entry(70, 300, 5), "difference": entry(-15, 300, 3)},
                 PICTURED: blank,
             },
         },
@@ -226,7 +215,7 @@ def test_places_on_this_machine_stay_private():
 def test_what_a_blank_picture_costs():
     metrics = invent_metrics()
     assert "30.0 points less (95 % interval 25.0 to 35.0)" in str(fill({}, metrics, TWO_MODELS))
-    metrics["ablations"][BLANK][PICTURED]["difference"] = entry(-1, 150, 3)
+    metrics["ablations"][BLANK.name][PICTURED]["difference"] = entry(-1, 150, 3)
     assert "Do not trust it to look" in str(fill({}, metrics, TWO_MODELS))
     assert "was not measured" in str(fill({}, LEAST, TWO_MODELS))
     assert "not measured" not in str(fill({"model": TEXT_ONLY}, LEAST, TWO_MODELS))
@@ -235,7 +224,7 @@ def test_what_a_blank_picture_costs():
 def test_no_better_than_guessing_is_said():
     metrics = invent_metrics()
     assert "not measurably better than guessing" not in str(fill({}, metrics, TWO_MODELS))
-    metrics["accuracy"][AVERAGE] = entry(41, 300, 4)
+    metrics["accuracy"][AVERAGE.name] = entry(41, 300, 4)
     assert "not measurably better than guessing" in str(fill({}, metrics, TWO_MODELS))
 
 
@@ -268,13 +257,6 @@ def test_template_and_code_agree(monkeypatch):
     fill({}, invent_metrics(), TWO_MODELS)
     tree = jinja2.Environment().parse(TEMPLATE.read_text(encoding="utf-8"))
     assert jinja2.meta.find_undeclared_variables(tree) == {"card_data", *given}
-
-
-def test_names_are_those_of_the_evaluation():
-    assert {*ACCURACY_LABELS, AVERAGE} == set(scores.CLASSES)
-    assert set(RATIONALE_LABELS) == {*rationale_scores("a", "a"), "similarity"}
-    assert (FULL_SYSTEM, BLANK, PICTURED) == (ablations.FULL_SYSTEM, ablations.BLANK, ablations.PICTURED)
-    assert ablations.ALL_PROBLEMS == ALL_PROBLEMS
 
 
 def test_card_names_the_oldest_transformers_that_the_package_takes():
@@ -350,7 +332,7 @@ def test_ablations_of_an_evaluation_reach_the_card(repositories, tmp_path):
     add_ablations(folder, invent_metrics()["ablations"])
     assert "| blank pictures, with a picture | 50.0 % | -30.0 |" in (folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["ablations"]
-    other[FULL_SYSTEM][ALL_PROBLEMS]["accuracy"]["n"] = 299
+    other[FULL_SYSTEM][ALL_EXAMPLES]["accuracy"]["n"] = 299
     with pytest.raises(ValueError, match="are of other problems than"):
         add_ablations(folder, other)
 

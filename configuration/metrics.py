@@ -1,0 +1,91 @@
+"""What is measured: every score and every class of examples, each with its words and the way it is written.
+
+A new score of rationales is a record here and, under its name, a function in `evaluation/metrics.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score, as files name it and people read it.
+
+    Args:
+        name: its key in `metrics.json` and, after `eval_`, in a Trainer's log; what a recipe's
+            `metric_for_best_model` calls it.
+        label: its heading in tables and charts.
+        meaning: what it says, as a phrase.
+        percent: whether its values are percentages; else they are fractions.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    percent: bool = False
+
+    @property
+    def scale(self) -> int:
+        """Its best value."""
+        return 100 if self.percent else 1
+
+    def text(self, value: float) -> str:
+        """A value as it is written: `81.5 %` or `0.815`."""
+        return f"{value:.1f} %" if self.percent else f"{value:.3f}"
+
+    def interval(self, score: Mapping[str, float]) -> str:
+        """The interval of a score `{"low", "high", ...}` as it is written, without unit."""
+        digits = 1 if self.percent else 3
+        return f"{score['low']:.{digits}f} to {score['high']:.{digits}f}"
+
+
+ACCURACY = Metric("accuracy", "accuracy", "share of the problems answered right", percent=True)
+# Two scores share the name ROUGE-L. The keys are those of the packages and papers they are compared with.
+ROUGE_L_STEMMED = Metric("rougeL", "ROUGE-L, stemmed", "word stems shared in order, as rouge_score counts them")
+ROUGE_L_OFFICIAL = Metric(
+    "rouge_l", "ROUGE-L, official", "words shared in order within sentences, as the official evaluation counts them"
+)
+BLEU_1 = Metric("bleu1", "BLEU-1", "shared words")
+BLEU_4 = Metric("bleu4", "BLEU-4", "shared runs of one to four words")
+SIMILARITY = Metric("similarity", "similarity", "cosine of sentence embeddings")
+
+METRICS = {metric.name: metric for metric in (ACCURACY, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4, SIMILARITY)}
+
+
+@dataclass(frozen=True)
+class ExampleClass:
+    """A class of examples that accuracy is reported by.
+
+    Args:
+        name: its key in `metrics.json`, as in the paper's tables.
+        meaning: its examples, as a phrase.
+        contains: whether an example belongs to it: its columns, and `has_image` instead of its images.
+    """
+
+    name: str
+    meaning: str
+    contains: Callable[[Mapping[str, Any]], bool]
+
+
+LOWER_GRADES = {f"grade{grade}" for grade in range(1, 7)}
+UPPER_GRADES = {f"grade{grade}" for grade in range(7, 13)}
+WITH_IMAGE = ExampleClass("IMG", "with a picture", lambda example: example["has_image"])
+AVERAGE = ExampleClass("average", "all problems", lambda example: True)
+
+CLASSES = {
+    each.name: each
+    for each in (
+        ExampleClass("NAT", "natural science", lambda example: example.get("subject") == "natural science"),
+        ExampleClass("SOC", "social science", lambda example: example.get("subject") == "social science"),
+        ExampleClass("LAN", "language science", lambda example: example.get("subject") == "language science"),
+        ExampleClass("TXT", "with a text context", lambda example: bool(example.get("hint"))),
+        WITH_IMAGE,
+        ExampleClass(
+            "NO", "with neither text nor picture", lambda example: not example.get("hint") and not example["has_image"]
+        ),
+        ExampleClass("G1-6", "grades 1 to 6", lambda example: example.get("grade") in LOWER_GRADES),
+        ExampleClass("G7-12", "grades 7 to 12", lambda example: example.get("grade") in UPPER_GRADES),
+        AVERAGE,
+    )
+}
