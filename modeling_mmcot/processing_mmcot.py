@@ -5,10 +5,20 @@ from typing import Any
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
+from transformers.processing_utils import ProcessingKwargs, Unpack
 
 from .answers_mmcot import parse_answer
 from .configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER, STAGES
 from .images_mmcot import to_rgb
+from .keywords_mmcot import (
+    PADDING_KEYWORDS,
+    check_rescaling,
+    check_texts,
+    is_truncating,
+    list_entries,
+    pad_rows,
+    sort_keywords,
+)
 from .prompt_mmcot import (
     ANSWER_CUE,
     BECAUSE,
@@ -36,7 +46,7 @@ class MMCoTProcessor(ProcessorMixin):
         newline (`"space"` or `"official"`, defaults to `"space"`): what a line break in a lecture or solution becomes.
             The official code wrote a literal backslash-n, which released weights were trained with.
         lecture (`bool`, defaults to `False`): a rationale is lecture and solution (QCM-LE), not solution only (QCM-E).
-        max_length (`int`, defaults to 512): tokens of a prompt.
+        max_length (`int`, *optional*): tokens of a prompt; what the tokenizer says, or 512, where not given.
         max_target_length (`int`, defaults to 512): tokens of a target.
     """
 
@@ -46,7 +56,7 @@ class MMCoTProcessor(ProcessorMixin):
         tokenizer,
         newline: str = "space",
         lecture: bool = False,
-        max_length: int = 512,
+        max_length: int | None = None,
         max_target_length: int = 512,
         **kwargs,
     ):
@@ -55,7 +65,7 @@ class MMCoTProcessor(ProcessorMixin):
         super().__init__(image_processor, tokenizer, **kwargs)
         self.newline = newline
         self.lecture = lecture
-        self.max_length = max_length
+        self.max_length = max_length or tokenizer.init_kwargs.get("max_length") or 512
         self.max_target_length = max_target_length
         self.truncation = Truncation()
 
@@ -135,73 +145,91 @@ class MMCoTProcessor(ProcessorMixin):
         return parse_answer(text, choices)
 
     def __call__(
-        self,
-        images: Any = None,
-        text: str | Sequence[str] | None = None,
-        text_target: str | Sequence[str] | None = None,
-        padding: bool | str = True,
-        return_tensors: str = "pt",
+        self, images: Any = None, text: str | Sequence[str] | None = None, **kwargs: Unpack[ProcessingKwargs]
     ) -> BatchFeature:
         """Tensors for the model.
 
         Args:
-            images: one entry per text: a picture (path, URL or PIL image), a list of pictures, or `None`.
+            images: one entry per text: a picture (anything that [`to_rgb`] reads), a list of pictures, or `None`.
             text: prompts, `(batch,)`. A [`Prompt`] that is too long loses its context and then the beginning of its
                 rationale; any other string its middle.
-            text_target: targets, `(batch,)`.
-            padding: as in tokenizers; the longest row by default.
-            return_tensors: only `"pt"`.
+            kwargs: what every processor of transformers takes, plainly or within `text_kwargs` and `images_kwargs`:
+                `text_target`, the targets, `(batch,)`; `padding`, by default to the longest row; `truncation`, as said
+                above unless it is false; `max_length`, instead of the processor's own; `return_tensors`, by default
+                `"pt"`, or `"np"`, or `None` for lists; settings of the tokenizer and of the image processor.
 
         Returns:
             `input_ids` and `attention_mask (batch, text)`; with pictures `pixel_values (batch, 3, height, width)`, or
             `(batch, images, 3, height, width)` where a row has several, and `image_attention_mask (batch, images)`,
             for pictures of several sizes see [`encode_images`]; with targets `labels (batch, target)`, -100 where
             padded.
+
+        Raises:
+            TypeError: for a keyword that neither the tokenizer nor the image processor has.
+            ValueError: for what does not fit; the message says what to give.
         """
-        if return_tensors != "pt":
-            raise ValueError(f"return_tensors is {return_tensors!r}; MMCoTProcessor makes PyTorch tensors, 'pt'.")
+        text_kwargs, images_kwargs, targets = sort_keywords(self, kwargs)
+        return_tensors = text_kwargs.pop("return_tensors")
+        texts, images, targets = (None if value is None else list_entries(value) for value in (text, images, targets))
+        if images is None and texts is None and targets is None:
+            raise ValueError("Nothing to encode; give text, images or text_target.")
         batch = {}
-        if images is not None and not isinstance(images, (list, tuple)):
-            images = [images]
-        if isinstance(text_target, str):
-            text_target = [text_target]
-        if text is not None:
-            prompts = [text] if isinstance(text, str) else text
-            rows = [{"input_ids": ids} for ids in self.encode_prompts(prompts)]
-            width = self.max_length if padding == "max_length" else None
-            padded = self.tokenizer.pad(rows, padding=padding, max_length=width, return_tensors="pt")
-            batch.update(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"])
-            for name, entries in (("images", images), ("text_target", text_target)):
-                if entries is not None and len(entries) != len(prompts):
+        if texts is not None:
+            check_texts(texts)
+            for name, entries in (("images", images), ("text_target", targets)):
+                if entries is not None and len(entries) != len(texts):
                     raise ValueError(
-                        f"{len(entries)} entries in {name} for {len(prompts)} texts; give one per text, or None."
+                        f"{len(entries)} entries in {name} for {len(texts)} texts; give one per text, or None."
                     )
+            batch.update(self._encode_and_pad(texts, **text_kwargs))
         if images is not None:
-            batch.update(self.encode_images(images))
-        if text_target is not None:
-            batch["labels"] = self.encode_targets(text_target)
-        return BatchFeature(batch)
+            batch.update(self.encode_images(images, **images_kwargs))
+        if targets is not None:
+            batch["labels"] = self.encode_targets(targets)
+        if return_tensors is None:
+            batch = {name: list(value.numpy()) if torch.is_tensor(value) else value for name, value in batch.items()}
+        return BatchFeature(batch, tensor_type=return_tensors)
+
+    def _encode_and_pad(
+        self, prompts: Sequence[str], truncation: bool | str | None, max_length: int | None = None, **options
+    ) -> dict[str, list]:
+        """What the tokenizer gives for prompts, cut and padded, as lists."""
+        max_length = max_length or self.max_length
+        paddings = {name: options.pop(name) for name in PADDING_KEYWORDS if name in options}
+        wanted = options.pop("return_offsets_mapping", None)
+        rows = self._encode(prompts, max_length if is_truncating(truncation) else None, **options)
+        paddings["return_attention_mask"] = options.get("return_attention_mask")
+        columns = pad_rows(self.tokenizer, rows, max_length, **paddings)
+        if not wanted:
+            del columns["offset_mapping"]
+        return columns
 
     def encode_prompts(self, prompts: Sequence[str]) -> list[list[int]]:
         """Token ids of prompts, at most `max_length` of each where the truncation rule allows it."""
-        encoded = self.tokenizer(
-            list(prompts), return_offsets_mapping=True, return_token_type_ids=False, verbose=False
-        )
-        return [
-            self._cut(prompt, ids, offsets)
-            for prompt, ids, offsets in zip(prompts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        ]
+        return [row["input_ids"] for row in self._encode(prompts, self.max_length)]
 
-    def _cut(self, prompt: str, ids: list[int], offsets: list[tuple[int, int]]) -> list[int]:
+    def _encode(self, prompts: Sequence[str], max_length: int | None, **options) -> list[dict[str, list]]:
+        """What the tokenizer gives for each prompt, without the tokens that must go for it to have `max_length`."""
+        options = {"return_token_type_ids": False, "verbose": False, **options, "return_offsets_mapping": True}
+        encoded = self.tokenizer(list(prompts), **options)
+        rows = [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
+        if max_length is None:
+            return rows
+        return [self._cut(prompt, row, max_length) for prompt, row in zip(prompts, rows, strict=True)]
+
+    def _cut(self, prompt: str, row: dict[str, list], max_length: int) -> dict[str, list]:
         self.truncation.prompts += 1
-        surplus = len(ids) - self.max_length
+        surplus = len(row["input_ids"]) - max_length
         if surplus <= 0:
-            return ids
-        dropped = set(droppable(prompt, offsets)[:surplus])
+            return row
+        dropped = set(droppable(prompt, row["offset_mapping"])[:surplus])
         self.truncation.cut += 1
         self.truncation.tokens += len(dropped)
         self.truncation.too_long += len(dropped) < surplus
-        return [token for position, token in enumerate(ids) if position not in dropped]
+        return {
+            name: [value for position, value in enumerate(values) if position not in dropped]
+            for name, values in row.items()
+        }
 
     def encode_targets(self, targets: Sequence[str]) -> torch.LongTensor:
         """Labels `(batch, target)`; a target that is too long keeps its end-of-sequence token."""
@@ -211,18 +239,24 @@ class MMCoTProcessor(ProcessorMixin):
         width = max(map(len, rows))
         return torch.tensor([row + [-100] * (width - len(row)) for row in rows])
 
-    def encode_images(self, images: Sequence[Any]) -> dict[str, torch.Tensor]:
+    def encode_images(self, images: Sequence[Any], **options) -> dict[str, torch.Tensor]:
         """`pixel_values` and `image_attention_mask` of one entry per question; empty where no question has any.
+
+        `options` are settings of the image processor.
 
         Some image processors keep proportions and pad to the largest picture. Then `image_sizes (batch, images, 2)`
         has the height and width of each, 0 where there is none, so that no picture is read with the padding.
         """
-        rows = [list(entry) if isinstance(entry, (list, tuple)) else [entry] for entry in images]
-        rows = [[to_rgb(picture) for picture in row if picture is not None] for row in rows]
+        rows = [[image for image in list_entries(entry) if image is not None] for entry in images]
+        if options.get("do_rescale") is False:
+            check_rescaling(image for row in rows for image in row)
+        rows = [[to_rgb(image) for image in row] for row in rows]
         pictures = [picture for row in rows for picture in row]
         if not pictures:
             return {}
-        prepared = self.image_processor(pictures, return_tensors="pt")
+        # Pictures are PIL's by now, whatever layout they had.
+        options = {**options, "return_tensors": "pt", "input_data_format": None}
+        prepared = self.image_processor(pictures, **options)
         pixels = prepared["pixel_values"]  # (pictures, 3, height, width)
         width = max(map(len, rows))
         mask = torch.tensor([[position < len(row) for position in range(width)] for row in rows])
@@ -241,7 +275,9 @@ class MMCoTProcessor(ProcessorMixin):
     @property
     def model_input_names(self) -> list[str]:
         """The names of what a call returns, which the model's `forward` takes."""
-        return ["input_ids", "attention_mask", "pixel_values", "image_attention_mask", "image_sizes"]
+        names = ["input_ids", "attention_mask", "pixel_values", "image_attention_mask"]
+        # Of an image processor that pads.
+        return [*names, "image_sizes"] if "pixel_mask" in self.image_processor.model_input_names else names
 
     def _check_stage(self, stage: str) -> None:
         if stage not in STAGES:
