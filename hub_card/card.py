@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, STAGES, stages_are_adapters
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
 from . import tables
 from .training_data import TrainingData, describe_data, is_hub_id
 from .weights import count_by_folder
@@ -91,7 +91,7 @@ def fill_card(
         stages: folder of each stage.
         parameters: of each folder, see [`count_by_folder`].
     """
-    stages = {stage: stages[stage] for stage in STAGES if stage in stages}
+    stages = {stage: stages[stage] for stage in in_order(stages)}
     labels = folder_labels(stages)
     model, data = settings["model"], describe_data(settings["dataset"])
     pictures = bool(model.get("vision_model") or model.get("vision_config"))
@@ -183,7 +183,7 @@ def folder_labels(stages: Mapping[str, str]) -> dict[str, str]:
     labels = {ROOT_FOLDER: "base"} if adapters else {}
     for folder in stages.values():
         held = [stage for stage in stages if stages[stage] == folder]
-        words = " and ".join(stage if stage in (RATIONALE, ANSWER) else "one-stage" for stage in held)
+        words = " and ".join("one-stage" if STAGES[stage].is_baseline else stage for stage in held)
         labels[folder] = f"{words} {'adapter' if adapters else 'model'}"
     return labels
 

@@ -19,7 +19,7 @@ from huggingface_hub.utils import SafetensorsFileMetadata
 
 from .. import __version__
 from ..modeling_mmcot import MMCoTConfig
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, stages_are_adapters
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, in_order, stages_are_adapters
 from . import weights
 
 
@@ -124,7 +124,7 @@ def stage_line(repository: Repository) -> str:
         layout = "joint, one model for both" if len(folders) == 1 else "a whole model each"
     places = ", ".join(
         f"{stage} in {folder}{'' if (repository.folder / folder).is_dir() else ' (not there)'}"
-        for stage, folder in sorted(stages.items(), key=lambda item: STAGES.index(item[0]))
+        for stage, folder in ((stage, stages[stage]) for stage in in_order(stages))
     )
     return f"{places}: {layout}"
 

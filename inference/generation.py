@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.prompt_mmcot import letter
 from ..modeling_mmcot.writing_mmcot import generate_batch
 from .features import FeatureCache
@@ -33,7 +33,7 @@ def generate_texts(
     processor: MMCoTProcessor,
     dataset: datasets.Dataset,
     stage: str,
-    rationales: Sequence[str] | None = None,
+    written: Mapping[str, Sequence[str]] | None = None,
     features: FeatureCache | None = None,
     batch_size: int = 32,
     progress: bool = True,
@@ -44,7 +44,7 @@ def generate_texts(
     Args:
         dataset: the problems; their labels are not read.
         stage: which prompt to build.
-        rationales: for the answer stage, one per row.
+        written: what earlier stages wrote, by stage, a text for each row.
         features: vision features computed before; the data set then names its pictures by their hashes.
         batch_size: rows generated together; rows of like length share a batch.
         progress: show a progress bar.
@@ -58,14 +58,14 @@ def generate_texts(
     if model.vision_tower is None:
         rows = text_rows
     prompts = [
-        processor.build_prompt(row, stage, None if rationales is None else rationales[position])
+        processor.build_prompt(row, stage, **{name: texts[position] for name, texts in (written or {}).items()})
         for position, row in enumerate(text_rows)
     ]
     rank, processes = world()
     order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))[rank::processes]
     was_training = model.training
     model.eval()
-    written = {}
+    outputs = {}
     starts = range(0, len(order), batch_size)
     for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and is_main()), leave=False):
         positions = order[start : start + batch_size]
@@ -74,11 +74,11 @@ def generate_texts(
         inputs.update(image_inputs(processor, batch, features))
         choices = [row["choices"] for row in batch]
         texts, scores = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
-        written.update(zip(positions, zip(texts, scores, strict=True), strict=True))
+        outputs.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
-    everything = {position: output for part in gather(written) for position, output in part.items()}
-    outputs = [everything[position] for position in range(len(prompts))]
-    return [text for text, _ in outputs], [score for _, score in outputs]
+    everything = {position: output for part in gather(outputs) for position, output in part.items()}
+    in_rows = [everything[position] for position in range(len(prompts))]
+    return [text for text, _ in in_rows], [score for _, score in in_rows]
 
 
 def image_inputs(
@@ -115,16 +115,16 @@ def predict(
             cache.fill(dataset, progress=False)
         dataset = replace_images_by_hashes(dataset)
 
-    def written(stage: str, texts: Sequence[str] | None = None) -> tuple[list[str], list[list[float] | None]]:
-        cache = features[stage] if features else None
-        return generate_texts(models[stage], processor, dataset, stage, texts, cache, **options)
+    written = {} if rationales is None else {RATIONALE: rationales}
+    *earlier, last = (stage for stage in in_order(models) if stage not in written)
 
-    if ANSWER not in models:
-        (stage,) = models
-        return prediction_rows(dataset, processor, stage, written(stage))
-    if rationales is None:
-        rationales, _ = written(RATIONALE)
-    return prediction_rows(dataset, processor, ANSWER, written(ANSWER, rationales), rationales)
+    def generate(stage: str) -> tuple[list[str], list[list[float] | None]]:
+        cache = features[stage] if features else None
+        return generate_texts(models[stage], processor, dataset, stage, written, cache, **options)
+
+    for stage in earlier:
+        written[stage], _ = generate(stage)
+    return prediction_rows(dataset, processor, last, generate(last), written.get(RATIONALE))
 
 
 def prediction_rows(

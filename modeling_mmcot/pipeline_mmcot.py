@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import Pipeline, PreTrainedModel
 
-from .configuration_mmcot import ANSWER, RATIONALE
+from .configuration_mmcot import ANSWER, RATIONALE, in_order
 from .images_mmcot import to_rgb
 from .prompt_mmcot import letter
 from .stages_mmcot import StageModels
@@ -56,8 +56,8 @@ class MMCoTPipeline(Pipeline):
 
     @property
     def answer_stage(self) -> str:
-        """The stage whose text holds the answer: the second of two, or the only one."""
-        return ANSWER if ANSWER in self.stages else next(iter(self.stages))
+        """The stage whose text holds the answer: the last, or the only one."""
+        return in_order(self.stages)[-1]
 
     def __call__(
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
@@ -109,24 +109,24 @@ class MMCoTPipeline(Pipeline):
     def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
-        rationales = [None] * len(examples)
-        if ANSWER in self.stages:
-            rationales, _ = self._generate(examples, RATIONALE, rationales, generate_kwargs)
-        texts, scores = self._generate(examples, self.answer_stage, rationales, generate_kwargs)
-        outputs = {"example": examples, "rationale": rationales, "text": texts, "scores": scores}
+        written = [{} for _ in examples]  # by stage, what each one's models wrote so far
+        for stage in in_order(self.stages):
+            texts, scores = self._generate(examples, stage, written, generate_kwargs)
+            written = [{**earlier, stage: text} for earlier, text in zip(written, texts, strict=True)]
+        outputs = {"example": examples, "written": written, "scores": scores}
         return outputs if batched else {name: values[0] for name, values in outputs.items()}
 
     def _generate(
         self,
         examples: list[dict[str, Any]],
         stage: str,
-        rationales: Sequence[str | None],
+        written: Sequence[Mapping[str, str]],
         generate_kwargs: dict[str, Any],
     ) -> tuple[list[str], list[list[float] | None]]:
         """What a stage's model writes for each example, and how probable it finds each option."""
         prompts = [
-            self.processor.build_prompt(example, stage, rationale)
-            for example, rationale in zip(examples, rationales, strict=True)
+            self.processor.build_prompt(example, stage, **earlier)
+            for example, earlier in zip(examples, written, strict=True)
         ]
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
         choices = [example["choices"] for example in examples]
@@ -135,9 +135,10 @@ class MMCoTPipeline(Pipeline):
     def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
         """The dictionary a user gets."""
         choices = model_outputs["example"]["choices"]
-        rationale, answer = self.processor.split_output(model_outputs["text"], self.answer_stage)
-        if model_outputs["rationale"] is not None:
-            rationale = self.processor.parse_rationale(model_outputs["rationale"])
+        written = model_outputs["written"]
+        rationale, answer = self.processor.split_output(written[self.answer_stage], self.answer_stage)
+        if RATIONALE in written:
+            rationale = self.processor.parse_rationale(written[RATIONALE])
         index = self.processor.parse_answer(answer, choices)
         return {
             "rationale": rationale,

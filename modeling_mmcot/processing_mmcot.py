@@ -8,7 +8,7 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 
 from .answers_mmcot import parse_answer
-from .configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE, RATIONALE_ANSWER, STAGES
+from .configuration_mmcot import BECAUSE, RATIONALE, STAGES, Stage, find_stage
 from .images_mmcot import to_rgb
 from .keywords_mmcot import (
     PADDING_KEYWORDS,
@@ -19,19 +19,7 @@ from .keywords_mmcot import (
     pad_rows,
     sort_keywords,
 )
-from .prompt_mmcot import (
-    ANSWER_CUE,
-    BECAUSE,
-    NO_CONTEXT,
-    RATIONALE_CUE,
-    STATEMENT,
-    Prompt,
-    Truncation,
-    droppable,
-    flatten,
-    join_parts,
-    letter,
-)
+from .prompt_mmcot import NO_CONTEXT, STATEMENT, Prompt, Truncation, droppable, flatten, join_parts, letter
 
 
 class MMCoTProcessor(ProcessorMixin):
@@ -69,18 +57,22 @@ class MMCoTProcessor(ProcessorMixin):
         self.max_target_length = max_target_length
         self.truncation = Truncation()
 
-    def build_prompt(self, example: Mapping[str, Any], stage: str, rationale: str | None = None) -> Prompt:
+    def build_prompt(
+        self, example: Mapping[str, Any], stage: str, rationale: str | None = None, **written: str
+    ) -> Prompt:
         """The text the model reads.
 
         Args:
             example: the problem.
             stage: one of `rationale`, `answer`, `direct`, `rationale_answer`, `answer_rationale`.
-            rationale: for `answer`, what stage 1 wrote; the example's own rationale where not given.
+            rationale: for a stage that reads it, what stage 1 wrote; the example's own rationale where not given.
+            written: the same of other stages, each under its name.
 
         Raises:
             ValueError: for an unknown stage.
         """
-        self._check_stage(stage)
+        asked, read = find_stage(stage), {find_stage(name).name: text for name, text in written.items()}
+        read |= {} if rationale is None else {RATIONALE: rationale}
         context = " ".join(filter(None, [example.get("hint"), example.get("caption")]))
         parts = [
             ("question", f"Question: {example['question']}"),
@@ -88,26 +80,23 @@ class MMCoTProcessor(ProcessorMixin):
             ("context", context.strip() or NO_CONTEXT),
             ("options", "Options: " + " ".join(f"({letter(i)}) {text}" for i, text in enumerate(example["choices"]))),
         ]
-        if stage == ANSWER:
-            text = self.gold_rationale(example) if rationale is None else self.parse_rationale(rationale)
-            parts += [("", RATIONALE_CUE), ("rationale", text)]
-        parts.append(("", ANSWER_CUE if stage in (ANSWER, DIRECT) else RATIONALE_CUE))
-        return join_parts(parts)
+        for earlier in asked.reads:
+            text = read[earlier] if earlier in read else self._fill_target(example, STAGES[earlier])
+            parts += [("", STAGES[earlier].cue), (earlier, self.parse_rationale(text))]
+        return join_parts([*parts, ("", asked.cue)])
 
     def build_target(self, example: Mapping[str, Any], stage: str) -> str:
         """The text the model is to write; see [`~MMCoTProcessor.build_prompt`] for the arguments."""
-        self._check_stage(stage)
-        rationale = self.gold_rationale(example)
-        if stage == RATIONALE:
-            # The official lecture format closes with a full stop of its own, even after an empty solution.
-            stop = "" if not self.lecture else "." if example.get("solution") else " ."
-            return flatten(f"{RATIONALE_CUE} {rationale}{stop}")
-        answer = f"{STATEMENT} ({letter(example['answer'])})."
-        if stage == RATIONALE_ANSWER:
-            return flatten(f"{rationale} {answer}")
-        if stage == ANSWER_RATIONALE:
-            return flatten(f"{answer} {BECAUSE} {rationale}")
-        return answer
+        asked = find_stage(stage)
+        if asked.writes_answer or not self.lecture:
+            return self._fill_target(example, asked)
+        # The official lecture format closes with a full stop of its own, even after an empty solution.
+        return self._fill_target(example, asked, stop="." if example.get("solution") else " .")
+
+    def _fill_target(self, example: Mapping[str, Any], stage: Stage, stop: str = "") -> str:
+        rationale = self.gold_rationale(example) + stop
+        answer = f"{STATEMENT} ({letter(example['answer'])})." if stage.writes_answer else ""
+        return flatten(stage.target.format(rationale=rationale, answer=answer))
 
     def option_targets(self, options: int, stage: str) -> list[str]:
         """What a stage that only answers would write for each of so many options."""
@@ -121,19 +110,19 @@ class MMCoTProcessor(ProcessorMixin):
 
     def parse_rationale(self, text: str) -> str:
         """A generated rationale without the cue it starts with."""
-        return flatten(text).removeprefix(RATIONALE_CUE).strip()
+        return flatten(text).removeprefix(STAGES[RATIONALE].cue).strip()
 
     def split_output(self, text: str, stage: str) -> tuple[str | None, str]:
         """What a stage wrote, as its rationale (`None` where the stage writes none) and the text of its answer."""
-        self._check_stage(stage)
-        if stage in (ANSWER, DIRECT):
+        asked = find_stage(stage)
+        if asked.only_answers:
             return None, text
         rationale, answer = text, ""
-        if stage == RATIONALE_ANSWER:
-            rationale, cue, rest = text.rpartition(STATEMENT)
-            answer = cue + rest
-        elif stage == ANSWER_RATIONALE:
+        if BECAUSE in asked.target:
             answer, _, rationale = text.partition(BECAUSE)
+        elif asked.writes_answer:
+            rationale, statement, rest = text.rpartition(STATEMENT)
+            answer = statement + rest
         return self.parse_rationale(rationale), answer.strip()
 
     @staticmethod
@@ -278,10 +267,6 @@ class MMCoTProcessor(ProcessorMixin):
         names = ["input_ids", "attention_mask", "pixel_values", "image_attention_mask"]
         # Of an image processor that pads.
         return [*names, "image_sizes"] if "pixel_mask" in self.image_processor.model_input_names else names
-
-    def _check_stage(self, stage: str) -> None:
-        if stage not in STAGES:
-            raise ValueError(f"stage is {stage!r}; use one of {', '.join(STAGES)}.")
 
 
 MMCoTProcessor.register_for_auto_class("AutoProcessor")

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 
 NO_CONTEXT = "N/A"
-RATIONALE_CUE = "Solution:"
-ANSWER_CUE = "Answer:"
-BECAUSE = "BECAUSE:"
 STATEMENT = "The answer is"
 # The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
 RATIONALE_TAIL = 64

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, PreTrainedModel
 
-from .configuration_mmcot import ANSWER, DIRECT
+from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
 
 
@@ -31,7 +31,7 @@ def generate_batch(
     inputs = inputs.to(model.device, model.dtype)
     encoder_outputs = model.get_encoder()(**inputs)
     scores = [None] * len(choices)
-    if stage in (ANSWER, DIRECT):
+    if find_stage(stage).only_answers:
         counts = [len(options) for options in choices]
         targets = processor.encode_targets(processor.option_targets(max(counts), stage))
         scores = option_scores(model, encoder_outputs, targets, counts)

@@ -19,7 +19,7 @@ from transformers import (
 
 from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.configuration_mmcot import CHAIN
 from .start import fast_start
 from .tokenizer import train_tokenizer
 
@@ -55,10 +55,10 @@ def build_image_processor(model: ModelArguments) -> BaseImageProcessor:
 
 
 def training_texts(image_processor, settings: ProcessorArguments, train: datasets.Dataset) -> Iterator[str]:
-    """Every prompt and target of both stages; the stage 2 prompt holds all other words too."""
+    """Every prompt and target of both stages, which hold all words of the others, too."""
     wordless = MMCoTProcessor(image_processor, train_tokenizer([""]), **vars(settings))
     for row in train.remove_columns("image"):
-        for stage in (RATIONALE, ANSWER):
+        for stage in CHAIN:
             yield wordless.build_prompt(row, stage)
             yield wordless.build_target(row, stage)
 

@@ -2,23 +2,23 @@
 
 from ..configuration import Recipe
 from ..configuration.recipe import ONE_STAGE
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import CHAIN, STAGES
 
 
-JOINT = "joint"
+BOTH, JOINT = "both", "joint"
 
 
 def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """Names of the models in the order they are trained, with the stages that each learns.
 
-    The answer model follows the rationale model, which an earlier run may have trained.
+    A model of one stage follows those of the stages before it, which an earlier run may have trained.
     """
     if recipe.formats:
         return {ONE_STAGE: (recipe.formats,)}
     if recipe.mode == JOINT:
-        return {JOINT: (RATIONALE, ANSWER)}
-    names = (RATIONALE,) if recipe.mode == RATIONALE else (RATIONALE, ANSWER)
-    return {name: (name,) for name in names}
+        return {JOINT: CHAIN}
+    last = CHAIN[-1] if recipe.mode == BOTH else recipe.mode
+    return {stage: (stage,) for stage in CHAIN[: CHAIN.index(last) + 1]}
 
 
 def has_adapters(recipe: Recipe) -> bool:
@@ -27,8 +27,8 @@ def has_adapters(recipe: Recipe) -> bool:
 
 
 def model_folder(recipe: Recipe, name: str) -> str:
-    """A model's folder in the repository. The answer model of two has its own; beside a base, every adapter has."""
-    return name if has_adapters(recipe) or name == ANSWER else ROOT_FOLDER
+    """A model's folder in the repository: that of its first stage, or beside a base one of its own name."""
+    return name if has_adapters(recipe) else STAGES[planned_models(recipe)[name][0]].folder
 
 
 def repository_stages(recipe: Recipe) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,13 @@ class TrainedModel:
     model: Model
     features: FeatureCache | None
 
-    def generate(self, run: Run, dataset: datasets.Dataset, stage: str, rationales: Sequence[str] | None = None):
+    def generate(
+        self, run: Run, dataset: datasets.Dataset, stage: str, written: Mapping[str, Sequence[str]] | None = None
+    ):
         """What the model writes for problems of the run, see [`mmcot.inference.generation.generate_texts`]."""
         dataset = without_unread_images(dataset, self.model, self.features)
         size = run.recipe.evaluation.batch_size
-        return generate_texts(self.model, run.processor, dataset, stage, rationales, self.features, batch_size=size)
+        return generate_texts(self.model, run.processor, dataset, stage, written, self.features, batch_size=size)
 
 
 def train_model(run: Run, name: str) -> TrainedModel:

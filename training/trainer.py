@@ -9,13 +9,12 @@ from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
 from ..configuration import StageArguments
-from ..configuration.metrics import ACCURACY, ROUGE_L_OFFICIAL
 from ..data.image_column import without_images
 from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES
 from .collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
 
 
@@ -98,20 +97,21 @@ def free_scores(
     trained for both.
     """
     texts = without_images(dataset)
-    written = texts[GENERATED_RATIONALE][:] if GENERATED_RATIONALE in texts.column_names else None
+    written = {RATIONALE: texts[GENERATED_RATIONALE][:]} if GENERATED_RATIONALE in texts.column_names else {}
     scores = {}
     for stage in stages:
-        rationales = written if stage == ANSWER else None
-        outputs, _ = generate_texts(model, processor, dataset, stage, rationales, features, progress=False)
-        if stage == RATIONALE:
-            written, golds = outputs, [processor.gold_rationale(row) for row in texts]
-            pairs = zip(map(processor.parse_rationale, outputs), golds, strict=True)
-            scores[ROUGE_L_OFFICIAL.name] = sum(rouge_l_official(text, gold) for text, gold in pairs) / len(golds)
-        else:
-            answers = [processor.split_output(text, stage)[1] for text in outputs]
-            chosen = [processor.parse_answer(text, row["choices"]) for text, row in zip(answers, texts, strict=True)]
-            scores[ACCURACY.name] = accuracy(chosen, texts["answer"][:])
+        written[stage], _ = generate_texts(model, processor, dataset, stage, written, features, progress=False)
+        scores[STAGES[stage].score] = score_texts(written[stage], stage, processor, texts)
     return scores
+
+
+def score_texts(written: Sequence[str], stage: str, processor: MMCoTProcessor, examples: datasets.Dataset) -> float:
+    """How good the texts of a stage are: the accuracy of their answers in percent, or the ROUGE-L of rationales."""
+    parts = [(*processor.split_output(text, stage), row) for text, row in zip(written, examples, strict=True)]
+    if STAGES[stage].writes_answer:
+        chosen = [processor.parse_answer(answer, row["choices"]) for _, answer, row in parts]
+        return accuracy(chosen, examples["answer"][:])
+    return sum(rouge_l_official(rationale, processor.gold_rationale(row)) for rationale, _, row in parts) / len(parts)
 
 
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:

@@ -21,7 +21,7 @@ from ..inference.generation import prediction_rows
 from ..inference.processes import is_main
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
 from .collator import GENERATED_RATIONALE
 from .curves import plot_curves
 from .parts import build_base, build_processor
@@ -142,8 +142,9 @@ def answer_examples(run: Run, model: TrainedModel, stage: str) -> Predictions:
     run.say(f"Answering the {len(dataset)} problems of {run.recipe.evaluation.split}.")
 
     def make_rows(part: datasets.Dataset) -> Predictions:
-        rationales = part[GENERATED_RATIONALE][:] if stage == ANSWER else None
-        return prediction_rows(part, run.processor, stage, model.generate(run, part, stage, rationales), rationales)
+        rationales = part[GENERATED_RATIONALE][:] if STAGES[stage].reads else None
+        written = {} if rationales is None else {RATIONALE: rationales}
+        return prediction_rows(part, run.processor, stage, model.generate(run, part, stage, written), rationales)
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     return complete_rows(run.folder.root / "predictions.jsonl", dataset, make_rows, chunk, "answers")
