@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from ..configuration import DataArguments
 from .examples import CAPTION, COLUMNS, read_example, repeat_for_rationales
 from .images import check_image, find_images, list_images
-from .rows import RawRow, RowError, Source, is_scalar
+from .rows import RawRow, RowError, is_scalar
+from .source import Source
 from .splits import SPLIT_NAME, TRAIN, name_split
 
 

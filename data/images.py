@@ -7,7 +7,8 @@ from typing import Any
 
 from ..modeling_mmcot.images_mmcot import find_fault
 from .answers import read_json_list
-from .rows import RawRow, file_stamp, is_missing
+from .rows import RawRow, is_missing
+from .source import file_stamp
 
 
 # A picture as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,23 +10,14 @@ from typing import Any
 import datasets
 
 from ..configuration import DataArguments
-from .rows import RowError, Source
+from .rows import RowError
 from .sketchqa import load_sketchqa, parse_options
-from .sources.scienceqa import PROBLEMS, find_scienceqa
-from .sources.stored import find_on_hub, find_saved, is_saved
-from .sources.tables import READERS, find_tables, is_table
-from .splits import TRAIN, check_splits
+from .source import Source
+from .sources import LAYOUTS
 from .store import import_source, open_splits, read_record
 
 
 SKETCHQA = "sketchqa"
-DOORS = (
-    f"'{SKETCHQA}' or '{SKETCHQA}:train=20000,test=1000', a {', '.join(READERS)} file, a folder with {PROBLEMS}, "
-    "with aokvqa_v1p0_train.json, with train.jsonl and test.jsonl, with metadata.csv, or written by save_to_disk, "
-    "or a Hub id"
-)
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-SPLIT_FILE = re.compile(r"(?:aokvqa_v1p0_)?(train|validation|valid|val|dev|test)")
 DEFAULTS = DataArguments()
 
 logger = logging.getLogger(__name__)
@@ -103,38 +93,10 @@ def find_source(spec: str, arguments: DataArguments) -> Source:
     """
     path = Path(os.path.abspath(os.path.expanduser(spec)))
     images = Path(arguments.images) if arguments.images else None
-    if path.name == PROBLEMS and path.is_file():
-        return find_scienceqa(path.parent, images)
-    if is_table(path):
-        return find_tables(path, {path: None}, images)
-    if path.is_dir():
-        return find_in_folder(path, images)
-    if HUB_ID.fullmatch(spec) and path.suffix not in READERS and not path.exists():
-        return find_on_hub(spec, images)
-    raise ValueError(f"There is no data set {spec!r}; use {DOORS}.")
-
-
-def find_in_folder(folder: Path, images: Path | None) -> Source:
-    """The data set that a folder holds.
-
-    Raises:
-        ValueError: where it holds none.
-    """
-    if (folder / PROBLEMS).is_file():
-        return find_scienceqa(folder, images)
-    if is_saved(folder):
-        return find_saved(folder, images)
-    files = {path: match[1] for path in sorted(folder.iterdir()) if (match := SPLIT_FILE.fullmatch(path.stem))}
-    files = {path: split for path, split in files.items() if is_table(path)} or find_metadata(folder)
-    if not files:
-        raise ValueError(f"The folder {folder} holds no data set; use {DOORS}.")
-    check_splits([split or TRAIN for split in files.values()], folder)
-    return find_tables(folder, files, images)
-
-
-def find_metadata(folder: Path) -> dict[Path, str | None]:
-    """The tables of an image folder, each with the split whose folder it lies in."""
-    places = {folder: None} | {path: path.name for path in sorted(folder.iterdir()) if SPLIT_FILE.fullmatch(path.name)}
-    return {
-        path: split for place, split in places.items() for path in sorted(place.glob("metadata.*")) if is_table(path)
-    }
+    for layout in LAYOUTS:
+        source = layout.find(spec, path, images)
+        if source is not None:
+            return source
+    *others, last = [f"'{SKETCHQA}' or '{SKETCHQA}:train=20000,test=1000'", *(layout.example for layout in LAYOUTS)]
+    missing = f"The folder {path} holds no data set" if path.is_dir() else f"There is no data set {spec!r}"
+    raise ValueError(f"{missing}; use {', '.join(others)}, or {last}.")

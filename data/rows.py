@@ -1,7 +1,6 @@
 """Rows as their source has them, and what is wrong with them."""
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,27 +66,6 @@ class RawRow:
         return RowError(self.source, self.row, field, reason, picture)
 
 
-def keep_columns(row: RawRow) -> None:
-    """For a source whose columns are ours already."""
-
-
-@dataclass
-class Source:
-    """Where rows come from.
-
-    Args:
-        name: absolute path or Hub id.
-        stamps: plain data that changes when the rows do.
-        rows: reads them all, with a [`RowError`] in the place of what cannot be read.
-        adapt: makes a row's columns ours, in place.
-    """
-
-    name: str
-    stamps: list[Any]
-    rows: Callable[[], Iterator[RawRow | RowError]]
-    adapt: Callable[[RawRow], None] = keep_columns
-
-
 def is_missing(value: Any) -> bool:
     """Whether a cell is empty."""
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
@@ -96,12 +74,3 @@ def is_missing(value: Any) -> bool:
 def is_scalar(value: Any) -> bool:
     """Whether a cell can be said as one text."""
     return not isinstance(value, (list, tuple, dict, bytes))
-
-
-def file_stamp(path: str | Path) -> list[Any]:
-    """What changes when a file does: size in bytes and time in nanoseconds; `None` for both where there is none."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return [str(path), None, None]
-    return [str(path), status.st_size, status.st_mtime_ns]

@@ -19,6 +19,11 @@ def name_split(name: str) -> str:
     return OTHER_NAMES.get(name, name)
 
 
+def split_by_name(name: str) -> str | None:
+    """A split that a file or folder of this name holds; `None` for other names."""
+    return name if name in (*ORDER, *OTHER_NAMES) else None
+
+
 def check_splits(names: Collection[str], place: str | Path) -> None:
     """Refuses a data set that has one split under two names.
 

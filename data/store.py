@@ -17,7 +17,8 @@ from ..configuration import DataArguments
 from .captions import read_captions
 from .checking import Example, Reader, check_rows, take_survey
 from .examples import make_features
-from .rows import RowError, Source, file_stamp
+from .rows import RowError
+from .source import Source, file_stamp
 from .splits import sort_splits
 
 

@@ -1,1 +1,13 @@
-"""One file for each layout that a data set may come in."""
+"""One file for each layout that a data set may come in, and the list of them."""
+
+from .aokvqa import AOKVQA
+from .hub import HUB
+from .image_folder import IMAGE_FOLDER
+from .saved import SAVED
+from .scienceqa import SCIENCEQA
+from .split_files import SPLIT_FILES
+from .table import TABLE
+
+
+# The first that knows a spec reads it.
+LAYOUTS = (SCIENCEQA, AOKVQA, SAVED, TABLE, SPLIT_FILES, IMAGE_FOLDER, HUB)

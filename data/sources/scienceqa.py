@@ -1,4 +1,4 @@
-"""ScienceQA as its authors publish it: `problems.json`, `pid_splits.json`, and a folder of pictures."""
+"""ScienceQA as its authors publish it: `problems.json`, `pid_splits.json`, and a folder of images."""
 
 import json
 import os
@@ -7,27 +7,36 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ..rows import RawRow, RowError, Source, file_stamp
+from ..rows import RawRow, RowError
+from ..source import Layout, Source, file_stamp
 
 
 PROBLEMS = "problems.json"
 SPLITS = "pid_splits.json"
 # The official splits. What else the file lists are parts of these.
 OFFICIAL = ("train", "val", "test")
-CHOICE_PICTURE = re.compile(r"choice_(\d+)\.png")
+CHOICE_IMAGE = re.compile(r"choice_(\d+)\.png")
 
 
-def find_scienceqa(folder: Path, images: Path | None) -> Source:
-    """The source in a folder.
+def find_scienceqa(spec: str, path: Path, images: Path | None) -> Source | None:
+    """The source in a folder with `problems.json` and `pid_splits.json`, which the first of the two also stands for.
 
     Args:
-        folder: has `problems.json` and `pid_splits.json`.
         images: has `SPLIT/PID/image.png`; by default the folder `images` beside the files, or else one level above.
     """
-    beside, above = folder / "images", folder.parent / "images"
-    images = images or (above if above.is_dir() and not beside.is_dir() else beside)
+    folder = path.parent if path.name == PROBLEMS else path
+    if not (folder / PROBLEMS).is_file():
+        return None
+    images = images or find_images_folder(folder)
     stamps = [file_stamp(folder / name) for name in (PROBLEMS, SPLITS)] + [str(images)]
-    return Source(str(folder), stamps, partial(read_problems, folder, images), add_pictures)
+    return Source(str(folder), stamps, partial(read_problems, folder, images), add_images)
+
+
+def find_images_folder(folder: Path) -> Path:
+    """Where the images of a ScienceQA folder are, unless the user says so."""
+    beside = folder / "images"
+    above = folder.parent / "images"
+    return above if above.is_dir() and not beside.is_dir() else beside
 
 
 def read_problems(folder: Path, images: Path) -> Iterator[RawRow | RowError]:
@@ -60,12 +69,15 @@ def read_object(path: Path) -> dict:
     return content
 
 
-def add_pictures(row: RawRow) -> None:
-    """The paths of a problem's pictures: the one its field `image` names, then those of its options."""
+def add_images(row: RawRow) -> None:
+    """The paths of a problem's images: the one its field `image` names, then those of its options."""
     values = row.values
     # A split of one's own still has its pictures where the official one has them.
     place = f"{values.get('split') or row.split}/{row.row}"
     folder = os.path.join(row.folder, place)
-    matches = filter(None, map(CHOICE_PICTURE.fullmatch, os.listdir(folder) if os.path.isdir(folder) else ()))
+    matches = filter(None, map(CHOICE_IMAGE.fullmatch, os.listdir(folder) if os.path.isdir(folder) else ()))
     choices = [match[0] for match in sorted(matches, key=lambda match: int(match[1]))]
     values["image"] = [f"{place}/{name}" for name in (values.get("image"), *choices) if name]
+
+
+SCIENCEQA = Layout(f"a folder with {PROBLEMS}", find_scienceqa)

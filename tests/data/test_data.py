@@ -324,7 +324,7 @@ def test_hub_that_cannot_be_reached(monkeypatch):
 @pytest.mark.parametrize("spec", ["nowhere", "some/file.jsonl", "a/b/c", "{folder}", "{folder}/notes.txt"])
 def test_spec_that_names_nothing(spec, tmp_path):
     (tmp_path / "notes.txt").write_text("none")
-    with pytest.raises(ValueError, match=r"sketchqa.*\.jsonl.*save_to_disk.*Hub id"):
+    with pytest.raises(ValueError, match=r"sketchqa.*save_to_disk.*\.jsonl.*Hub id"):
         load_splits(spec.format(folder=tmp_path))
 
 

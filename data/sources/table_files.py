@@ -1,4 +1,4 @@
-"""Tables: JSON lines, JSON, CSV and Parquet files, one row for each problem."""
+"""Tables, one row for each example: JSON-lines, JSON, CSV and Parquet files."""
 
 import csv
 import json
@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..rows import RawRow, RowError, Source, file_stamp
+from ..rows import RawRow, RowError
+from ..source import Source, file_stamp
 from ..splits import TRAIN
-from .aokvqa import adapt_annotation, is_annotation_file
 
 
 # A row as its reader has it: number and content, which is an exception where it could not be read.
@@ -103,21 +103,20 @@ def read_tables(files: Mapping[Path, str | None], images: Path | None) -> Iterat
             raise ValueError(f"{path} is empty: it holds no rows.")
 
 
-def find_tables(name: Path, files: Mapping[Path, str | None], images: Path | None) -> Source:
+def make_source(name: Path, files: Mapping[Path, str | None], images: Path | None) -> Source:
     """The source in one file, or in one for each split.
 
     Args:
         name: the file or its folder.
         files: paths, each with the split it is, or `None` where its rows say so.
-        images: where relative picture paths start; by default the folder of the file that names them.
+        images: where relative image paths start; by default the folder of the file that names them.
     """
-    annotations = all(path.suffix == ".json" and is_annotation_file(path) for path in files)
-    adapt = adapt_annotation if annotations else adapt_table_row
-    return Source(str(name), [file_stamp(path) for path in files], partial(read_tables, files, images), adapt)
+    stamps = [file_stamp(path) for path in files]
+    return Source(str(name), stamps, partial(read_tables, files, images), adapt_table_row)
 
 
 def adapt_table_row(row: RawRow) -> None:
-    """The split of a row, and its picture where that is named as in an image folder."""
+    """The split of a row, and its image where that is named as in an image folder."""
     row.split = row.split or (row.text("split") if "split" in row.values else TRAIN)
     for theirs in ("file_name", "file_names"):
         if theirs in row.values and "image" not in row.values:
