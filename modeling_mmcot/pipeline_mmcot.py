@@ -36,6 +36,8 @@ class MMCoTPipeline(Pipeline):
     - `scores`: how probable the model finds each option, given that it is one of them; `None` from a model that writes
       rationale and answer as one text;
     - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
+
+    Several threads may ask at once. Where the stages are adapters on one base they take turns at it.
     """
 
     _load_processor = True
@@ -130,7 +132,8 @@ class MMCoTPipeline(Pipeline):
         ]
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
         choices = [example["choices"] for example in examples]
-        return generate_batch(self.stages[stage], self.processor, inputs, stage, choices, generate_kwargs)
+        with self.stages.use(stage) as model:
+            return generate_batch(model, self.processor, inputs, stage, choices, generate_kwargs)
 
     def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
         """The dictionary a user gets."""

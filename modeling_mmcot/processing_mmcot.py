@@ -19,7 +19,17 @@ from .keywords_mmcot import (
     pad_rows,
     sort_keywords,
 )
-from .prompt_mmcot import NO_CONTEXT, STATEMENT, Prompt, Truncation, droppable, flatten, join_parts, letter
+from .prompt_mmcot import (
+    NO_CONTEXT,
+    STATEMENT,
+    Prompt,
+    Truncation,
+    check_lengths,
+    droppable,
+    flatten,
+    join_parts,
+    letter,
+)
 
 
 class MMCoTProcessor(ProcessorMixin):
@@ -56,6 +66,8 @@ class MMCoTProcessor(ProcessorMixin):
         self.max_length = max_length or tokenizer.init_kwargs.get("max_length") or 512
         self.max_target_length = max_target_length
         self.truncation = Truncation()
+        # A tokenizer may have been saved with a limit in its state; the first call without one takes it away.
+        self.tokenizer("")
 
     def build_prompt(
         self, example: Mapping[str, Any], stage: str, rationale: str | None = None, **written: str
@@ -194,7 +206,11 @@ class MMCoTProcessor(ProcessorMixin):
         return columns
 
     def encode_prompts(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of prompts, at most `max_length` of each where the truncation rule allows it."""
+        """Token ids of prompts, at most `max_length` of each where the truncation rule allows it.
+
+        Raises:
+            ValueError: for a prompt that stays so long that attention to it might not fit into memory.
+        """
         return [row["input_ids"] for row in self._encode(prompts, self.max_length)]
 
     def _encode(self, prompts: Sequence[str], max_length: int | None, **options) -> list[dict[str, list]]:
@@ -204,17 +220,17 @@ class MMCoTProcessor(ProcessorMixin):
         rows = [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
         if max_length is None:
             return rows
-        return [self._cut(prompt, row, max_length) for prompt, row in zip(prompts, rows, strict=True)]
+        shortened = [self._cut(prompt, row, max_length) for prompt, row in zip(prompts, rows, strict=True)]
+        lengths = [len(row["input_ids"]) for row in shortened]
+        self.truncation.count([len(row["input_ids"]) for row in rows], lengths, max_length)
+        check_lengths(prompts, lengths, max_length)
+        return shortened
 
     def _cut(self, prompt: str, row: dict[str, list], max_length: int) -> dict[str, list]:
-        self.truncation.prompts += 1
         surplus = len(row["input_ids"]) - max_length
         if surplus <= 0:
             return row
         dropped = set(droppable(prompt, row["offset_mapping"])[:surplus])
-        self.truncation.cut += 1
-        self.truncation.tokens += len(dropped)
-        self.truncation.too_long += len(dropped) < surplus
         return {
             name: [value for position, value in enumerate(values) if position not in dropped]
             for name, values in row.items()
@@ -222,9 +238,10 @@ class MMCoTProcessor(ProcessorMixin):
 
     def encode_targets(self, targets: Sequence[str]) -> torch.LongTensor:
         """Labels `(batch, target)`; a target that is too long keeps its end-of-sequence token."""
-        rows = self.tokenizer(
-            list(targets), truncation=True, max_length=self.max_target_length, return_token_type_ids=False
-        )["input_ids"]
+        # Not cut by the tokenizer: it keeps the limit as a state, which threads that encode prompts would share.
+        rows = self.tokenizer(list(targets), return_token_type_ids=False, verbose=False)["input_ids"]
+        longest = self.max_target_length
+        rows = [row if len(row) <= longest else [*row[: longest - 1], row[-1]] for row in rows]
         width = max(map(len, rows))
         return torch.tensor([row + [-100] * (width - len(row)) for row in rows])
 

@@ -1,5 +1,6 @@
 """A prompt: its words, and which of its tokens it loses where it is too long."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,10 @@ NO_CONTEXT = "N/A"
 STATEMENT = "The answer is"
 # The end of a rationale holds its conclusion: this many tokens of it survive any truncation.
 RATIONALE_TAIL = 64
+# What stays longer is refused, unless the model's limit is higher: attention's memory grows with the square.
+MAX_TOKENS = 4096
+
+COUNTING = threading.Lock()
 
 
 class Prompt(str):
@@ -28,6 +33,14 @@ class Truncation:
     cut: int = 0
     tokens: int = 0
     too_long: int = 0
+
+    def count(self, before: Sequence[int], after: Sequence[int], limit: int) -> None:
+        """Adds a batch: the lengths of its prompts before and after they were cut to a limit, from any thread."""
+        with COUNTING:
+            self.prompts += len(before)
+            self.cut += sum(length > limit for length in before)
+            self.tokens += sum(before) - sum(after)
+            self.too_long += sum(length > limit for length in after)
 
 
 def letter(index: int) -> str:
@@ -75,3 +88,14 @@ def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
     positions = within((0, len(prompt)))
     middle = len(positions) / 2
     return sorted(positions[1:-1], key=lambda position: abs(position - middle))
+
+
+def check_lengths(prompts: Sequence[str], lengths: Sequence[int], limit: int) -> None:
+    """Refuses prompts that stayed much longer than the limit that they were cut to."""
+    most = max(MAX_TOKENS, limit)
+    for prompt, length in zip(prompts, lengths, strict=True):
+        if length > most:
+            raise ValueError(
+                f"The prompt {prompt[:60]!r}... has {length} tokens without its context; {most} are the most, and the "
+                f"model reads {limit} well. Shorten the question or the options."
+            )

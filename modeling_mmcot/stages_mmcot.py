@@ -1,6 +1,7 @@
 """The models behind the stages of a repository."""
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,10 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
+
+
+# Which adapter a base works with is a state of the base. One lock for all: pipelines may share a base.
+ADAPTER_IN_USE = threading.RLock()
 
 
 @contextmanager
@@ -30,7 +35,8 @@ class StageModels(Mapping):
     - a model for each stage, one of them at the root;
     - one model at the root for several stages;
     - no stage at the root: there lies a base, loaded once, and each stage is an adapter on it (needs `peft`). Taking a
-      stage's model out switches the base to its adapter, so use it before you take the next.
+      stage's model out switches the base to its adapter, so use it before you take the next; in threads, by
+      [`~StageModels.use`].
 
     Args:
         root: the model at the repository's root; the others are loaded from where it came from, on the Hub from the
@@ -69,10 +75,19 @@ class StageModels(Mapping):
             raise ValueError(f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again.")
 
     def __getitem__(self, stage: str) -> PreTrainedModel:
+        with self.use(stage) as model:
+            return model
+
+    @contextmanager
+    def use(self, stage: str) -> Iterator[PreTrainedModel]:
+        """The model of a stage. Where it is an adapter, other threads wait for the end of the block to use another."""
         model = self._models[stage]
-        if self.has_adapters and model is self.root:
+        if not self.has_adapters or model is not self.root:
+            yield model
+            return
+        with ADAPTER_IN_USE:
             model.set_adapter(self.folders[stage])
-        return model
+            yield model
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)

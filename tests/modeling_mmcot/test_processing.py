@@ -195,6 +195,17 @@ class TestTruncation:
         middle = next(cut for cut in range(20) if ids[:cut] + whole[len(whole) - 20 + cut :] == ids)
         assert abs(middle - 10) <= 2
 
+    def test_prompt_too_long_for_memory_is_refused_by_name(self, tiny_processor):
+        long = tiny_processor.build_prompt({"question": "cat " * 5000, "choices": ["a", "b"], "hint": "red"}, "direct")
+        short = tiny_processor.build_prompt(LONG, "direct")
+        with pytest.raises(
+            ValueError, match=r"^The prompt 'Question: cat cat .*'\.\.\. has \d+ tokens .* Shorten the question"
+        ):
+            tiny_processor(text=[short, long])
+        assert tiny_processor(text=[tiny_processor.build_prompt(LONG | {"hint": "cat " * 200_000}, "direct")])
+        tiny_processor.max_length = 10_000  # a model that was made for it
+        assert tiny_processor(text=[long])["input_ids"].shape[1] > 5000
+
     def test_counts_add_up_over_prompts(self, tiny_tokenizer, make_processor):
         processor = make_processor(tiny_tokenizer)
         short = processor.build_prompt(LONG | {"hint": ""}, "direct")
@@ -272,6 +283,16 @@ class TestTensors:
         labels = make_processor(max_target_length=5)(text="red", text_target="red " * 30)["labels"]
         assert labels.shape == (1, 5)
         assert labels[0, -1] == 1
+
+    @pytest.mark.parametrize("length", [2, 3, 8, 100])
+    def test_targets_are_cut_as_the_tokenizer_would_but_leave_it_alone(self, length, tokenizer, make_processor):
+        processor = make_processor(tokenizer, max_target_length=length)
+        targets = ["The answer is (A).", "red", "red cat blue dog " * 9]
+        rows = [row[row != -100].tolist() for row in processor.encode_targets(targets)]
+        assert tokenizer.backend_tokenizer.truncation is None
+        assert rows == tokenizer(targets, truncation=True, max_length=length)["input_ids"]
+        make_processor(tokenizer)
+        assert tokenizer.backend_tokenizer.truncation is None
 
     def test_one_picture_each(self, tiny_processor):
         batch = tiny_processor(images=[picture("red"), [picture("blue", size=(40, 24))]], text=["red", "blue"])
