@@ -19,8 +19,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Publishes the folder, or lists what would be published."""
-    from ..hub_card.publish import planned_files, publish
+    from ..hub_card.contents import left_out, planned_files
+    from ..hub_card.publish import publish
 
+    for name in left_out(options.folder):
+        print(f"Left out: {name}, a link to a place outside the folder.")
     if options.dry_run:
         files = planned_files(options.folder)
         print("\n".join(f"{size:>14,}  {name}" for name, size in files))

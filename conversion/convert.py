@@ -100,7 +100,7 @@ def convert_checkpoint(
                 save_processor(folder, image_processor, repository, say)
         names = [path.resolve().name for path in sources.values()]
         write_converted_card(
-            repository, output.resolve().name, names, stages, model.config.image_feature_size, vision_model or ""
+            repository, output.resolve().name, names, model.config.image_feature_size, vision_model or ""
         )
         if output.exists():
             output.rmdir()
@@ -164,7 +164,7 @@ def unpack(archive: zipfile.ZipFile, target: Path) -> PurePosixPath:
 
 def read_checkpoint(folder: Path) -> MMCoTForConditionalGeneration:
     """The model of an official checkpoint folder."""
-    config = read_config(folder / CONFIG)
+    config = read_official_config(folder / CONFIG)
     files = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     if not files:
         raise ValueError(f"there is none of {', '.join(WEIGHTS)}; give a folder with the weights in one file.")
@@ -172,7 +172,7 @@ def read_checkpoint(folder: Path) -> MMCoTForConditionalGeneration:
     return convert_official(config, read(files[0]))
 
 
-def read_config(path: Path) -> dict:
+def read_official_config(path: Path) -> dict:
     """A T5 configuration."""
     if not path.is_file():
         raise ValueError(f"there is no {CONFIG}; give the folder that holds it and the weights.")

@@ -12,8 +12,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
+from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
 from . import tables
+from .local_paths import without_local_paths
 from .training_data import TrainingData, describe_data, is_hub_id
 from .weights import count_by_folder
 
@@ -36,9 +38,9 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
             `ablations`, `unparsed`, `truncation`, `skipped`; `hardware`, such as "1 x NVIDIA H100", and `versions`,
             see [`library_versions`].
     """
-    stages = json.loads((folder / "config.json").read_text(encoding="utf-8"))["stages"]
-    parameters = count_by_folder(folder, stages)
-    fill_card(folder.resolve().name, settings, metrics, stages, parameters).save(folder / "README.md")
+    repository = open_folder(folder)
+    name, parameters = folder.resolve().name, count_by_folder(repository)
+    fill_card(name, settings, metrics, repository.stages, parameters).save(folder / CARD_FILE)
 
 
 def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
@@ -52,18 +54,21 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
     Raises:
         ValueError: for ablations of other problems.
     """
-    metrics, settings = (folder / name for name in ("metrics.json", "recipe.yaml"))
-    scores = json.loads(metrics.read_text(encoding="utf-8"))
+    repository = open_folder(folder)
+    scores, settings = repository.read_metrics(), repository.read_recipe()
+    if not scores or not settings:
+        absent = RECIPE_FILE if scores else METRICS_FILE
+        raise ValueError(f"{folder} has no {absent}; give a folder whose training is complete.")
     again = ablations[FULL_SYSTEM][ALL_EXAMPLES]["accuracy"]
     first = scores.get("accuracy", {}).get(AVERAGE.name)
     # Another device may round another way, so that an answer differs here and there.
     if first is None or again["n"] != first["n"] or not first["low"] <= again["value"] <= first["high"]:
-        raise ValueError(
-            f"The ablations are of other problems than {metrics}; evaluate the split that the run was scored on."
-        )
+        remedy = "evaluate the split that the run was scored on"
+        raise ValueError(f"The ablations are of other problems than {folder / METRICS_FILE}; {remedy}.")
     scores["ablations"] = ablations
-    metrics.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_card(folder, yaml.safe_load(settings.read_text(encoding="utf-8")), scores)
+    text = json.dumps(scores, indent=1, ensure_ascii=False) + "\n"
+    (folder / METRICS_FILE).write_text(text, encoding="utf-8")
+    write_card(folder, settings, scores)
 
 
 def name_repository(card: str, repository: str) -> str:
@@ -186,12 +191,3 @@ def folder_labels(stages: Mapping[str, str]) -> dict[str, str]:
         words = " and ".join("one-stage" if STAGES[stage].is_baseline else stage for stage in held)
         labels[folder] = f"{words} {'adapter' if adapters else 'model'}"
     return labels
-
-
-def without_local_paths(value: Any) -> Any:
-    """Settings in which a path of this machine has only its last name: the rest is nobody's business."""
-    if isinstance(value, Mapping):
-        return {key: without_local_paths(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [without_local_paths(entry) for entry in value]
-    return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value

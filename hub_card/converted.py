@@ -1,12 +1,14 @@
 """The model card of converted weights: what they are and how to use them. No run of ours stands behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from ..configuration.repository import CARD_FILE, open_folder
 from ..modeling_mmcot.configuration_mmcot import ANSWER
-from .card import PICTURE_TASK, TAGS, without_local_paths
+from .card import PICTURE_TASK, TAGS
+from .local_paths import without_local_paths
 from .weights import count_by_folder
 
 
@@ -14,7 +16,7 @@ TEMPLATE = Path(__file__).with_name("converted.md")
 
 
 def write_converted_card(
-    folder: Path, name: str, sources: Sequence[str], stages: Mapping[str, str], feature_size: int, vision_model: str
+    folder: Path, name: str, sources: Sequence[str], feature_size: int, vision_model: str
 ) -> None:
     """Writes `README.md` into a folder of converted weights.
 
@@ -22,10 +24,10 @@ def write_converted_card(
         folder: a Hub repository.
         name: of the repository.
         sources: names of the checkpoints.
-        stages: folder of each stage.
         feature_size: numbers per image patch.
         vision_model: name of the image encoder that was added; empty without one.
     """
+    repository = open_folder(folder)
     # `other` is the Hub's word for a licence that has to be read.
     metadata = {"library_name": "transformers", "pipeline_tag": PICTURE_TASK, "license": "other", "language": "en"}
     card = ModelCard.from_template(
@@ -33,9 +35,9 @@ def write_converted_card(
         template_path=str(TEMPLATE),
         name=name,
         sources=" and ".join(f"`{source}`" for source in sources),
-        two_stages=ANSWER in stages,
+        two_stages=ANSWER in repository.stages,
         vision_model=without_local_paths(vision_model),
         feature_size=feature_size,
-        parameters=sum(count_by_folder(folder, stages).values()),
+        parameters=sum(count_by_folder(repository).values()),
     )
-    card.save(folder / "README.md")
+    card.save(folder / CARD_FILE)

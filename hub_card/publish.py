@@ -1,12 +1,10 @@
 """A trained folder becomes a repository on the Hub, in one commit."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-import yaml
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -19,26 +17,21 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
+from ..configuration.repository import CONFIG_FILE, GENERATION_CONFIG_FILE
+from ..configuration.weight_files import ADAPTER_CONFIG_FILE
 from ..modeling_mmcot.configuration_mmcot import STAGES
-from .card import name_repository, without_local_paths
+from .contents import check_repository, content_of, published_files
 
 
-# All that is published: these at the root and in the folder of each stage,
+# Files of a model on the Hub that would be loaded in place of those of the folder.
 MODEL_FILES = (
     "*_mmcot.py",
     "*.safetensors",
     "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "adapter_config.json",
+    CONFIG_FILE,
+    GENERATION_CONFIG_FILE,
+    ADAPTER_CONFIG_FILE,
 )
-# and these at the root. Everything else stays at home: `run/`, checkpoints, logs, notes, caches.
-ROOT_FILES = (
-    *("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
-    *("special_tokens_map.json", "added_tokens.json", "spiece.model", "chat_template.jinja"),
-    *("*.md", "LICENSE*", "*.png", "recipe.yaml", "metrics.json", "results.json", "predictions.jsonl"),
-)
-ADAPTER_CONFIG = "adapter_config.json"
 GO_ON = "Check the network and repeat the command, which goes on."
 
 
@@ -68,15 +61,16 @@ def publish(
         OSError: if the Hub is not reached, or refuses.
     """
     folder, api = Path(folder), HfApi()
-    names = [name for name, _ in planned_files(folder)]
-    repo_id = open_repository(repo_id, private, create_pr)
+    repository = check_repository(folder)
+    names = published_files(repository)
+    repo_id = create_repository(repo_id, private, create_pr)
     with readable_errors(repo_id):
         if revision and not create_pr:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        # Old weights could be loaded in place of these, and a stage that has no folder any more may have had one.
-        # Papers and pictures there may be of another hand.
-        there, places = api.list_repo_files(repo_id, revision=revision), {*STAGES, *stage_folders(folder).values()}
-        outdated = [name for name in there if name not in names and is_model_file(name, places)]
+        # A stage that has no folder any more may have had one. Papers and pictures may be of another hand.
+        places = {*STAGES, *repository.model_folders}
+        published_before = api.list_repo_files(repo_id, revision=revision)
+        outdated = [name for name in published_before if name not in names and is_model_file(name, places)]
         additions = [CommitOperationAdd(name, content_of(folder / name, repo_id)) for name in names]
         return api.create_commit(
             repo_id,
@@ -87,7 +81,14 @@ def publish(
         )
 
 
-def open_repository(repo_id: str, private: bool = False, create_pr: bool = False) -> str:
+def is_model_file(name: str, folders: Iterable[str]) -> bool:
+    """Whether a path on the Hub is part of the model in one of these folders."""
+    path = PurePosixPath(name)
+    in_place = path.parent in map(PurePosixPath, folders)
+    return in_place and any(fnmatchcase(path.name, pattern) for pattern in MODEL_FILES)
+
+
+def create_repository(repo_id: str, private: bool = False, create_pr: bool = False) -> str:
     """Makes a repository where there is none; see [`publish`], before which there is no need to call this.
 
     A repository that exists has to be one that you may write to, or with `create_pr` read.
@@ -106,97 +107,6 @@ def open_repository(repo_id: str, private: bool = False, create_pr: bool = False
         if not create_pr:
             api.auth_check(repo_id, write=True)
     return repo_id
-
-
-def planned_files(folder: str | Path) -> list[tuple[str, int]]:
-    """What of a folder is published: paths within it and their sizes in bytes.
-
-    Raises:
-        ValueError: for a folder that is not complete, see [`check_repository`].
-    """
-    folder = Path(folder)
-    check_repository(folder)
-    stages = stage_folders(folder)
-    paths = [path for stage in {".", *stages.values()} for path in (folder / stage).iterdir() if path.is_file()]
-    names = sorted(path.relative_to(folder).as_posix() for path in paths)
-    return [(name, (folder / name).stat().st_size) for name in names if is_published(name, stages)]
-
-
-def is_published(name: str, stages: Mapping[str, str]) -> bool:
-    """Whether a path within a folder is of a kind, and in a place, that is published."""
-    at_root = PurePosixPath(name).parent == PurePosixPath(".")
-    return is_model_file(name, stages.values()) or (
-        at_root and any(fnmatchcase(name, pattern) for pattern in ROOT_FILES)
-    )
-
-
-def is_model_file(name: str, folders: Iterable[str]) -> bool:
-    """Whether a path is part of the model at the root or in one of these folders."""
-    path = PurePosixPath(name)
-    in_place = path.parent in map(PurePosixPath, (".", *folders))
-    return in_place and any(fnmatchcase(path.name, pattern) for pattern in MODEL_FILES)
-
-
-def content_of(path: Path, repo_id: str) -> Path | bytes:
-    """What is uploaded of a file. Cards and adapters name the repository itself, and none a place of this machine."""
-    if path.name == "README.md":
-        return name_repository(path.read_text(encoding="utf-8"), repo_id).encode()
-    if path.name == "recipe.yaml":
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return yaml.safe_dump(without_local_paths(settings), sort_keys=False, allow_unicode=True).encode()
-    if path.name not in ("config.json", ADAPTER_CONFIG):
-        return path
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if path.name == ADAPTER_CONFIG:
-        config |= {"base_model_name_or_path": repo_id, "revision": None}
-    return (json.dumps(without_local_paths(config), indent=2, sort_keys=True) + "\n").encode()
-
-
-def check_repository(folder: Path) -> None:
-    """Refuses a folder that would not load: configuration, code, processor, and the weights of root and stages.
-
-    Raises:
-        ValueError: names what is missing and how to get it.
-    """
-    stages = stage_folders(folder)
-    code = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("auto_map", {})
-    needed = {reference.partition(".")[0] + ".py" for reference in code.values()}
-    missing = [name for name in (*sorted(needed), "processor_config.json") if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "spiece.model")):
-        missing.append("tokenizer.json")
-    if missing:
-        raise ValueError(
-            f"{folder} has no {', '.join(missing)}. Save model and processor into it, then publish again."
-        )
-    for name, stage_folder in {"base": ".", **stages}.items():
-        path = folder / stage_folder
-        if not has_weights(path):
-            raise ValueError(f"{path} lacks weights of the {name} model. Repeat the training command, which goes on.")
-
-
-def stage_folders(folder: Path) -> dict[str, str]:
-    """Sub-folder of each stage, by the configuration at the root.
-
-    Raises:
-        ValueError: where that is no configuration of this kind of model.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} has no config.json; give the folder that a training wrote.")
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if "stages" not in config:
-        raise ValueError(f"{path} names no stages, so it is no mmcot model; give the folder that a training wrote.")
-    return config["stages"]
-
-
-def has_weights(folder: Path) -> bool:
-    """Whether a folder holds a whole model or an adapter, with all files that an index names."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return all((folder / shard).is_file() for shard in shards)
-    kinds = (("config.json", "model.safetensors"), (ADAPTER_CONFIG, "adapter_model.safetensors"))
-    return any(all((folder / name).is_file() for name in names) for names in kinds)
 
 
 @contextmanager

@@ -1,28 +1,29 @@
 """How large a repository is, read from the headers of its weight files."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable
 
-from huggingface_hub import parse_local_safetensors_file_metadata
+from huggingface_hub.utils import SafetensorsFileMetadata
 
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
+from ..configuration.repository import Repository
 
 
 # Of a parameter, by the type that it is loaded as.
 BYTES = {"float32": 4, "bfloat16": 2}
+# Which part of a model a parameter belongs to, by a word in its name; the first that fits.
+PARTS = {"lora_": "adapters", "fusion.": "fusion", "vision_tower.": "vision tower", "": "language model"}
 
 
-def count_by_folder(folder: Path, stages: Mapping[str, str]) -> dict[str, int]:
-    """Parameters of the model at the root (`"."`), then of each sub-folder that holds a stage.
+def count_by_part(headers: Iterable[SafetensorsFileMetadata]) -> Counter[str]:
+    """Parameters of each part of a model, over all of its weight files."""
+    counts: Counter[str] = Counter()
+    for header in headers:
+        for name, tensor in header.tensors.items():
+            part = next(part for word, part in PARTS.items() if word in name)
+            counts[part] += tensor.parameter_count
+    return counts
 
-    Args:
-        folder: the repository.
-        stages: folder of each stage, see `MMCoTConfig.stages`.
-    """
-    return {name: count_parameters(folder / name) for name in dict.fromkeys([ROOT_FOLDER, *stages.values()])}
 
-
-def count_parameters(folder: Path) -> int:
-    """Numbers in the safetensors files of a folder, without its sub-folders."""
-    files = map(parse_local_safetensors_file_metadata, folder.glob("*.safetensors"))
-    return sum(sum(file.parameter_count.values()) for file in files)
+def count_by_folder(repository: Repository) -> dict[str, int]:
+    """Parameters of the model at the root (`"."`), then of each sub-folder that holds a stage."""
+    return {model: count_by_part(repository.weight_headers(model)).total() for model in repository.model_folders}

@@ -1,9 +1,9 @@
 """Configuration of MMCoT: every number that defines the network, and where its two stages live in a repository."""
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
@@ -12,6 +12,7 @@ from transformers.configuration_utils import SubConfigSpec
 
 # Where in a repository a model lies that has no folder of its own.
 ROOT_FOLDER = "."
+SUB_FOLDER = re.compile(r"[\w.-]+(?:/[\w.-]+)*", re.ASCII)
 
 RATIONALE = "rationale"
 ANSWER = "answer"
@@ -238,8 +239,7 @@ def check_stage_folder(stage: str, folder: str) -> None:
     """Refuses a stage that does not exist or a folder outside the repository."""
     if stage not in STAGES:
         raise ValueError(f"stages names {stage!r}; the stages are {', '.join(STAGES)}.")
-    path = PurePosixPath(folder)
-    if path.is_absolute() or ".." in path.parts:
+    if not SUB_FOLDER.fullmatch(folder) or ".." in folder.split("/"):
         raise ValueError(f"stages[{stage!r}] is {folder!r}; give a sub-folder of the repository, or '.'.")
 
 

@@ -16,7 +16,7 @@ from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
 from ..evaluation.scores import evaluate, with_whole_rationales
 from ..hub_card import write_card
 from ..hub_card.card import library_versions
-from ..hub_card.publish import open_repository, publish
+from ..hub_card.publish import create_repository, publish
 from ..inference.generation import prediction_rows
 from ..inference.processes import is_main
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
@@ -53,7 +53,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
     published = f"publication of {recipe.mode} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
     publishes = hub.push_to_hub and is_main() and not folder.finished(published)
     if publishes:
-        open_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
+        create_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
     metrics = train_and_score(recipe, folder, say)
     if publishes:
         commit = publish(folder.root, hub.hub_model_id, hub.hub_private_repo, hub.hub_revision)

@@ -5,17 +5,16 @@ on another origin (here, another port), and every answer about a file belongs to
 """
 
 import base64
-import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import yaml
 
 from .repository import MAIN, File, HubError, Repository, describe, front_matter, tree_oids
+from .storage import Handler, StorageHandler
 
 
 # Token -> whose it is and what it may do; organisation -> who writes there.
@@ -84,59 +83,6 @@ class HubServer:
         """The files of a commit as they are, for a test to look at."""
         repository = self.repositories[name]
         return {path: file.content for path, file in repository.commits[repository.resolve(revision)].items()}
-
-
-class Handler(BaseHTTPRequestHandler):
-    """What both ports share: whole bodies in, whole answers out."""
-
-    hub: HubServer
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | dict(headers)).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-
-class StorageHandler(Handler):
-    """The second port: objects by their sha256, as on the Hub's content network."""
-
-    def do_PUT(self):  # noqa: N802
-        self.hub.requests.append((self.command, self.path))
-        oid, size = urlsplit(self.path).path.strip("/"), int(self.headers["Content-Length"])
-        with self.hub.lock:  # one after the other, so that `cut` knows what went through
-            if self.hub.is_cut("PUT"):
-                self.rfile.read(size // 2)
-                return self._break()
-            content = self.rfile.read(size)
-            if hashlib.sha256(content).hexdigest() != oid:  # the client is gone
-                self.close_connection = True
-                return None
-            self.hub.objects[oid] = content
-        return self.reply(200, b"", {"ETag": f'"{oid}"'})
-
-    def do_GET(self):  # noqa: N802
-        self.hub.requests.append((self.command, f"{self.path} {self.headers.get('Range', '')}".strip()))
-        content = self.hub.objects[urlsplit(self.path).path.strip("/")]
-        start = int(re.fullmatch(r"bytes=(\d+)-\d*", self.headers.get("Range", "bytes=0-"))[1])
-        headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        if self.hub.is_cut("GET"):
-            self.reply(200, content[: len(content) // 2], {"Content-Length": str(len(content))})
-            return self._break()
-        return self.reply(206 if start else 200, content[start:], headers if start else {"Accept-Ranges": "bytes"})
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def _break(self):
-        self.wfile.flush()
-        self.close_connection = True
-        self.hub.interrupted.set()
 
 
 class HubHandler(Handler):

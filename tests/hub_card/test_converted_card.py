@@ -10,7 +10,7 @@ from transformers import AutoModel, ViTImageProcessorPil
 
 from mmcot.conversion.convert import convert_checkpoint
 from mmcot.hub_card.card import name_repository
-from mmcot.hub_card.publish import planned_files
+from mmcot.hub_card.contents import planned_files
 
 from ..golden_cases import LOCAL
 from ..remote_process import run_snippets, snippets

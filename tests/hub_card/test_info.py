@@ -1,15 +1,14 @@
 """`mmcot info`: what a repository is said to hold is what it holds."""
 
 import json
-import shutil
 
 import pytest
-from huggingface_hub import parse_local_safetensors_file_metadata
+from huggingface_hub import constants
 from peft import LoraConfig, get_peft_model
 
 from mmcot import MMCoTPipeline
-from mmcot.hub_card import info
 from mmcot.hub_card.info import describe
+from mmcot.hub_card.publish import publish
 
 
 def lines_of(text):
@@ -103,37 +102,47 @@ def test_other_code_and_lost_classes_are_named(two_stages):
     assert code.endswith("config.json names processing_mmcot.MMCoTProcessor, not there")
 
 
-def test_hub_repository_is_read_without_its_weights(two_stages, monkeypatch, tmp_path):
+def test_hub_repository_is_read_without_its_weights(two_stages, hub, logged_in, monkeypatch, tmp_path):
     folder, _ = two_stages
-    shutil.copytree(folder, tmp_path / "snapshot", ignore=shutil.ignore_patterns("*.safetensors"))
-    asked = []
-
-    def download(name, allow_patterns):
-        asked.extend(allow_patterns)
-        return str(tmp_path / "snapshot")
-
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    monkeypatch.setattr(info, "snapshot_download", download)
-    monkeypatch.setattr(info.HfApi, "list_repo_files", lambda self, name: files)
-    monkeypatch.setattr(
-        info,
-        "parse_safetensors_file_metadata",
-        lambda name, file: parse_local_safetensors_file_metadata(folder / file),
-    )
-    there, here = told("org/name"), told(folder)
-    assert there.pop("repository") == "org/name"
-    del here["repository"]
-    assert there == here
-    assert not any("safetensors" in pattern for pattern in asked)
+    publish(folder, "org/name")
+    hub.requests.clear()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    address = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+    of_hub, local = told("org/name"), told(folder)
+    assert of_hub.pop("repository") == "org/name"
+    del local["repository"]
+    assert of_hub == local
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    of_weights = [path for _, path in hub.requests if "name=" in path and "safetensors" in path]
+    assert len(of_weights) == 2
+    assert all("bytes=0-" in path for path in of_weights)
 
 
 def test_what_is_no_repository(tmp_path):
-    with pytest.raises(ValueError, match=r"config\.json is missing"):
+    with pytest.raises(ValueError, match=r"has no config\.json; give the folder"):
         describe(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ValueError, match=r"that of a 't5' model"):
         describe(tmp_path)
     with pytest.raises(ValueError, match="There is no folder"):
         describe(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="no such repository on the Hub"):
+    with pytest.raises(ValueError, match="There is no folder no/name/of/the/hub; give a trained folder or a Hub id"):
         describe("no/name/of/the/hub")
+
+
+def test_name_that_is_nowhere(two_stages, hub, logged_in, monkeypatch):
+    monkeypatch.chdir(two_stages[0].parent)
+    with pytest.raises(ValueError, match=r"no folder ./rum \(did you mean run\?\); give") as missing:
+        describe("./rum")
+    assert "\n" not in str(missing.value)
+    with pytest.raises(ValueError, match="no folder org/nothing, and no such repository on the Hub; check the name"):
+        describe("org/nothing")
+    with pytest.raises(ValueError, match=r"run/config\.json is a file; give the trained folder"):
+        describe("run/config.json")
+
+
+def test_hub_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="no folder org/name, and the Hub cannot be reached; check"):
+        describe("org/name")

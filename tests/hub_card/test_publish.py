@@ -9,79 +9,16 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
-from peft import LoraConfig, get_peft_model
-from transformers import ViTImageProcessorPil
 
-from mmcot import MMCoTPipeline, MMCoTProcessor
-from mmcot.hub_card.publish import check_repository, content_of, planned_files, publish
+from mmcot.hub_card.contents import planned_files
+from mmcot.hub_card.publish import publish
 
 from ..hub.repository import HubError
 from ..hub.scripts import DOWNLOAD, PUBLISH, PULL, PUSH_PARTS
 
 
 REPO = "org/tiny"
-STAGES = {"rationale": ".", "answer": "answer"}
-ADAPTERS = {"rationale": "rationale", "answer": "answer"}
 QUESTION = {"question": "Which colour has the ball?", "choices": ["green", "red", "blue"], "hint": "Look at the ball."}
-PAPERS = {
-    "README.md": "---\nlicense: apache-2.0\npipeline_tag: image-text-to-text\n---\n# Tiny\n",
-    "metrics.json": "{}",
-    "recipe.yaml": "seed: 0\n",
-    "predictions.jsonl": "{}\n",
-    "curves.png": "picture",
-}
-NOT_PUBLISHED = (
-    *("run/progress.json", "run/rationales_test.jsonl", "run/checkpoints/rationale/checkpoint-4/optimizer.pt"),
-    *("run/checkpoints/rationale/checkpoint-4/model.safetensors", "predictions.run.json", "training_args.bin"),
-    *("events.out.tfevents.1", "recipe.yaml.tmp", ".env", ".cache/huggingface/upload", "__pycache__/m_mmcot.py"),
-    *("answer/README.md", "answer/training_args.bin"),
-)
-
-
-@pytest.fixture(scope="module")
-def processor(tiny_tokenizer):
-    return MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
-
-
-@pytest.fixture(scope="module")
-def make_folder(make_model, loosen, processor):
-    """Function of a folder, a seed and a release: a repository of two models, as a training leaves it."""
-
-    def make(folder, seed=0, release="first"):
-        models = [loosen(make_model(seed=2 * seed + number, stages=STAGES)) for number in (0, 1)]
-        MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
-        with open(folder / "pipeline_mmcot.py", "a") as code:
-            code.write(f"\nRELEASE = {release!r}\n")
-        for name, text in (PAPERS | dict.fromkeys(NOT_PUBLISHED, "private")).items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text)
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def make_adapters(make_model, loosen, processor):
-    """Function of a folder and a seed: a repository of a base with two adapters."""
-
-    def make(folder, seed=0):
-        loosen(make_model(stages=ADAPTERS)).save_pretrained(folder)
-        processor.save_pretrained(folder)
-        for number, stage in enumerate(ADAPTERS):
-            base = type(make_model()).from_pretrained(folder)
-            config = LoraConfig(r=2, target_modules=["q", "v"], modules_to_save=["fusion"], init_lora_weights=False)
-            adapter = get_peft_model(base, config)
-            for parameter in filter(lambda parameter: parameter.requires_grad, adapter.parameters()):
-                parameter.data.normal_(std=0.1 + seed + number)
-            adapter.save_pretrained(folder / stage)
-        return folder
-
-    return make
-
-
-@pytest.fixture
-def folder(make_folder, tmp_path):
-    return make_folder(tmp_path / "tiny")
 
 
 @pytest.fixture
@@ -111,48 +48,6 @@ def pull(python):
     """Function of folders or names with their revisions: release, texts and weights of a pipeline from each."""
     # Each place may bring a token.
     return lambda *places, **variables: json.loads(python(PULL, json.dumps([QUESTION, *places]), **variables))
-
-
-class TestFolder:
-    def test_what_belongs_is_planned_and_nothing_else(self, folder):
-        planned = dict(planned_files(folder))
-        everything = {
-            path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()
-        }
-        assert everything.keys() - planned.keys() == set(NOT_PUBLISHED)
-        assert planned.items() <= everything.items()
-        assert {"answer/model.safetensors", "answer/modeling_mmcot.py", "processor_config.json"} <= planned.keys()
-
-    @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("config.json", "has no config.json; give the folder"),
-            ("processor_config.json", "has no processor_config.json. Save"),
-            ("tokenizer.json", "has no tokenizer.json. Save"),
-            ("processing_mmcot.py", "has no processing_mmcot.py. Save"),
-            ("model.safetensors", "lacks weights of the base model. Repeat"),
-            ("answer/model.safetensors", "answer lacks weights of the answer model. Repeat"),
-        ],
-    )
-    def test_folder_that_would_not_load_is_refused(self, name, message, folder):
-        (folder / name).unlink()
-        with pytest.raises(ValueError, match=message):
-            check_repository(folder)
-
-    def test_folder_of_another_model_is_refused(self, tmp_path):
-        (tmp_path / "config.json").write_text('{"model_type": "t5"}')
-        with pytest.raises(ValueError, match="no mmcot model"):
-            planned_files(tmp_path)
-
-    def test_every_shard_is_needed(self, folder, make_model):
-        (folder / "answer" / "model.safetensors").unlink()
-        make_model(stages=STAGES).save_pretrained(folder / "answer", max_shard_size="20KB")
-        check_repository(folder)
-        shards = sorted((folder / "answer").glob("model-*.safetensors"))
-        assert {f"answer/{shard.name}" for shard in shards} <= dict(planned_files(folder)).keys()
-        shards[1].unlink()
-        with pytest.raises(ValueError, match="lacks weights of the answer model"):
-            check_repository(folder)
 
 
 class TestPublish:
@@ -353,9 +248,3 @@ class TestPull:
         python(PUSH_PARTS, tmp_path / "joint", REPO, HF_TOKEN="hf_owner")
         local, pulled = pull((str(tmp_path / "joint"), None), (REPO, None))
         assert pulled == local
-
-
-def test_published_card_loads_the_repository_not_a_folder(tmp_path):
-    card = tmp_path / "README.md"
-    card.write_text('```python\nrepository = "runs/mine"\n```\n')
-    assert content_of(card, REPO) == f'```python\nrepository = "{REPO}"\n```\n'.encode()

@@ -8,7 +8,7 @@ from huggingface_hub import HfApi
 from transformers import pipeline
 
 from mmcot.data import load_splits
-from mmcot.hub_card.publish import planned_files
+from mmcot.hub_card.contents import planned_files
 from mmcot.training.trainer import MMCoTTrainer
 from mmcot.training.two_stage import run_recipe
 

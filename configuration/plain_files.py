@@ -1,0 +1,48 @@
+"""JSON and YAML files of a trained folder, read with errors that name the file and say what to do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+RESTORE = "restore it from a copy, or train again"
+
+
+def read_json(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
+    """What a JSON file holds.
+
+    Args:
+        path: the file.
+        remedy: what to do about a file that is damaged.
+
+    Raises:
+        ValueError: for a file that does not hold one object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error, remedy) from error
+    return require_mapping(path, content, remedy)
+
+
+def read_yaml(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
+    """What a YAML file holds, see [`read_json`]."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise damaged(path, error, remedy) from error
+    return require_mapping(path, content, remedy)
+
+
+def require_mapping(path: Path, content: Any, remedy: str) -> dict[str, Any]:
+    """Refuses content other than names with values."""
+    if not isinstance(content, dict):
+        raise damaged(path, f"it holds a {type(content).__name__}, not names with values", remedy)
+    return content
+
+
+def damaged(path: Path, reason: object, remedy: str = RESTORE) -> ValueError:
+    """The error for a file that cannot be used, in one line."""
+    return ValueError(f"{path} is damaged ({' '.join(str(reason).split())}); {remedy}.")

@@ -1,0 +1,227 @@
+"""A trained folder, on this machine or on the Hub: what its files are called, which stages it has, what it scored."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import ModelCard, snapshot_download
+from huggingface_hub.errors import (
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    StrictDataclassError,
+)
+from huggingface_hub.utils import SafetensorsFileMetadata
+
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, MMCoTConfig, in_order, stages_are_adapters
+from .plain_files import damaged, read_json, read_yaml
+from .weight_files import (
+    ADAPTER_CONFIG_FILE,
+    ADAPTER_WEIGHTS,
+    check_weights,
+    files_of_model,
+    read_header,
+    read_header_on_hub,
+)
+
+
+CONFIG_FILE = "config.json"
+GENERATION_CONFIG_FILE = "generation_config.json"
+PROCESSOR_CONFIG_FILE = "processor_config.json"
+VOCABULARIES = ("tokenizer.json", "spiece.model")
+# What processor and tokenizer may consist of, in JSON.
+PROCESSOR_SETTINGS = (
+    *(PROCESSOR_CONFIG_FILE, "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
+    *("special_tokens_map.json", "added_tokens.json"),
+)
+CARD_FILE = "README.md"
+RECIPE_FILE = "recipe.yaml"
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.jsonl"
+# All that is downloaded of a repository of the Hub to describe it: everything but the weights.
+DESCRIPTIONS = ["*.json", CARD_FILE, RECIPE_FILE, "*_mmcot.py"]
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A trained folder on this machine, or a repository of the Hub, of which all but the weights is on this machine.
+
+    Args:
+        name: what it was asked for by, a folder or a Hub id.
+        folder: where its files are.
+        config: its configuration, from the root.
+        on_hub: whether the weights are on the Hub.
+    """
+
+    name: str
+    folder: Path
+    config: MMCoTConfig
+    on_hub: bool = False
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """Sub-folder of each stage, `"."` being the root, in the order in which they are gone through."""
+        folders = self.config.stages or {}
+        return {stage: folders[stage] for stage in in_order(folders)}
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether the stages are adapters on a base at the root."""
+        return stages_are_adapters(self.stages)
+
+    @property
+    def model_folders(self) -> list[str]:
+        """The sub-folders that hold a model or an adapter, the root first."""
+        return list(dict.fromkeys([ROOT_FOLDER, *self.stages.values()]))
+
+    def is_adapter(self, model: str) -> bool:
+        """Whether a sub-folder holds an adapter, not a whole model."""
+        return self.has_adapters and model != ROOT_FOLDER
+
+    def settings_file(self, model: str) -> Path:
+        """The file that describes the model or adapter in a sub-folder."""
+        return self.folder / model / (ADAPTER_CONFIG_FILE if self.is_adapter(model) else CONFIG_FILE)
+
+    def weight_files(self, model: str) -> list[Path]:
+        """The files that the weights in a sub-folder consist of, be they there or not."""
+        folder = self.folder / model
+        names = [ADAPTER_WEIGHTS] if self.is_adapter(model) else files_of_model(folder)
+        return [folder / name for name in names]
+
+    def weight_headers(self, model: str) -> list[SafetensorsFileMetadata]:
+        """Names, shapes and types of the weights in a sub-folder; empty where there are none.
+
+        Raises:
+            ValueError: for a file that is damaged.
+            ConnectionError: where the weights are on the Hub, and that cannot be reached.
+        """
+        headers = map(self._weight_header, self.weight_files(model))
+        return [header for header in headers if header is not None]
+
+    def _weight_header(self, path: Path) -> SafetensorsFileMetadata | None:
+        if path.is_file():  # of the Hub, too, once it was used
+            return read_header(path)
+        return read_header_on_hub(self.name, self.path_on_hub(path)) if self.on_hub else None
+
+    def path_on_hub(self, path: Path) -> str:
+        """The name of one of its files within it."""
+        return path.relative_to(self.folder).as_posix()
+
+    def require_whole(self) -> None:
+        """Refuses what would not load: a model that is not there, files that are cut off. Of weights only the headers
+        are read, and those that are on the Hub are taken to be whole.
+
+        Raises:
+            ValueError: names the file, what is wrong with it and what to do.
+        """
+        for name in PROCESSOR_SETTINGS:
+            if (self.folder / name).is_file():
+                read_json(self.folder / name)
+        for model in self.model_folders:
+            self._require_model(model)
+
+    def _require_model(self, model: str) -> None:
+        settings, weights = self.settings_file(model), self.weight_files(model)
+        if not settings.is_file() or not (self.on_hub or all(path.is_file() for path in weights)):
+            role = next((stage for stage, folder in self.stages.items() if folder == model), "base")
+            raise ValueError(
+                f"{self.folder / model} lacks weights of the {role} model. Repeat the training command, which goes on."
+            )
+        for path in (settings, self.folder / model / GENERATION_CONFIG_FILE):
+            if path.is_file():
+                read_json(path)
+        for path in weights:
+            if path.is_file():
+                check_weights(path)
+
+    def read_metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds, the scores of the run; empty where there is none."""
+        path = self.folder / METRICS_FILE
+        return read_json(path, "restore it from a copy, or remove it") if path.is_file() else {}
+
+    def read_recipe(self) -> dict[str, Any]:
+        """What `recipe.yaml` holds, the settings of the run; empty where there is none."""
+        path = self.folder / RECIPE_FILE
+        return read_yaml(path, "restore it from a copy, or remove it") if path.is_file() else {}
+
+    def read_card(self) -> dict[str, Any] | None:
+        """The metadata of the card; `None` where there is no card."""
+        path = self.folder / CARD_FILE
+        if not path.is_file():
+            return None
+        try:
+            return ModelCard.load(path).data.to_dict()
+        except (yaml.YAMLError, ValueError) as error:
+            raise damaged(path, error, "mend the lines between the dashes at its top, or remove it") from error
+
+
+def find_repository(name: str | Path) -> Repository:
+    """The trained folder of that name, or else the repository of the Hub, of which all but the weights is downloaded.
+
+    Raises:
+        ValueError: where there is neither, or something else; says what to do.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return open_folder(folder)
+    if folder.exists():
+        raise ValueError(f"{name} is a file; give the trained folder that it lies in.")
+    folder = download_descriptions(str(name))
+    return Repository(str(name), folder, read_config(folder), on_hub=True)
+
+
+def open_folder(folder: str | Path) -> Repository:
+    """The trained folder of that name.
+
+    Raises:
+        ValueError: where there is none, or something else; says what to do.
+    """
+    return Repository(str(folder), Path(folder), read_config(Path(folder)))
+
+
+def download_descriptions(name: str) -> Path:
+    """The folder with what describes a repository of the Hub.
+
+    Raises:
+        ValueError: where there is none of that name, or no way to it.
+    """
+    missing = f"There is no folder {name}{did_you_mean(name)}"
+    if name.startswith((".", "/", "~")):
+        raise ValueError(f"{missing}; give a trained folder or a Hub id.")
+    try:
+        return Path(snapshot_download(name, allow_patterns=DESCRIPTIONS))
+    except HFValidationError as error:
+        raise ValueError(f"{missing}; give a trained folder or a Hub id.") from error
+    except RepositoryNotFoundError as error:
+        raise ValueError(f"{missing}, and no such repository on the Hub; check the name and your token.") from error
+    except LocalEntryNotFoundError as error:
+        raise ValueError(f"{missing}, and the Hub cannot be reached; check the name and the network.") from error
+
+
+def did_you_mean(name: str) -> str:
+    """Names a folder beside the one that is missing, if it is called much the same."""
+    missing = Path(name).expanduser()
+    beside = [path.name for path in missing.parent.iterdir() if path.is_dir()] if missing.parent.is_dir() else []
+    nearest = difflib.get_close_matches(missing.name, beside, n=1)
+    return f" (did you mean {missing.with_name(nearest[0])}?)" if nearest else ""
+
+
+def read_config(folder: Path) -> MMCoTConfig:
+    """The configuration of the model at the root of a folder.
+
+    Raises:
+        ValueError: for another model's, a damaged one, or none.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise ValueError(f"{folder} has no {CONFIG_FILE}; give the folder that a training wrote.")
+    content = read_json(path)
+    kind = content.get("model_type")
+    if kind != MMCoTConfig.model_type:
+        raise ValueError(f"{path} is that of a {kind!r} model; give a folder that mmcot trained or converted.")
+    try:
+        return MMCoTConfig.from_dict(content)
+    except (StrictDataclassError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise damaged(path, error) from error
