@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import datasets
 import torch
+from accelerate import PartialState
 from huggingface_hub import cached_assets_path
 from safetensors import SafetensorError
 from torch.nn.utils.rnn import pad_sequence
@@ -19,7 +20,6 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from .feature_files import SHARDS, ShardWriter, find_folder, find_shard_fault, open_shard, tower_name
 from .feature_key import probe_features, tower_key, without_padding
 from .image_hashes import decode, image_hashes, stored_column, stored_rows
-from .processes import is_main, wait_for_all, world
 
 
 T = TypeVar("T")
@@ -138,12 +138,13 @@ class FeatureCache:
         self.refresh()
         places = find_places(dataset)
         self._drop_damaged(places)
-        rank, processes = world()
+        state = PartialState()
         missing = {name: place for name, place in places.items() if name not in self}
         # By content: the shares fit together whatever each process has already found on disk.
+        rank, processes = state.process_index, state.num_processes
         share = {name: place for name, place in missing.items() if int(name, 16) % processes == rank}
         self._compute(dataset, share, batch_size, progress)
-        wait_for_all()
+        state.wait_for_everyone()
         self.refresh()
         # The others' shares, where processes have no disk in common.
         rest = {name: place for name, place in missing.items() if name not in self}
@@ -169,7 +170,7 @@ class FeatureCache:
         column = stored_column(dataset)
         names = list(places)
         batches = (names[start : start + batch_size] for start in range(0, len(names), batch_size))
-        hidden = None if progress and is_main() else True  # `None` shows a bar on a terminal only
+        hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
         bar = tqdm(total=len(names), desc="picture features", unit="picture", disable=hidden)
         with bar, ShardWriter(self.folder, tower_name(self.folder)) as writer:
             for groups in ahead(lambda batch: self._read(column, places, batch), batches):

@@ -5,6 +5,8 @@ from typing import Any
 
 import datasets
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from ..data.image_column import without_images
@@ -14,7 +16,6 @@ from ..modeling_mmcot.prompt_mmcot import letter
 from ..modeling_mmcot.writing_mmcot import generate_batch
 from .features import FeatureCache
 from .image_hashes import IMAGE_HASHES, replace_images_by_hashes
-from .processes import gather, is_main, world
 
 
 SCORE_DIGITS = 4
@@ -61,13 +62,14 @@ def generate_texts(
         processor.build_prompt(row, stage, **{name: texts[position] for name, texts in (written or {}).items()})
         for position, row in enumerate(text_rows)
     ]
-    rank, processes = world()
-    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))[rank::processes]
+    state = PartialState()
+    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))
+    order = order[state.process_index :: state.num_processes]
     was_training = model.training
     model.eval()
     outputs = {}
     starts = range(0, len(order), batch_size)
-    for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and is_main()), leave=False):
+    for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and state.is_main_process), leave=False):
         positions = order[start : start + batch_size]
         batch = [rows[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])
@@ -76,7 +78,7 @@ def generate_texts(
         texts, scores = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
         outputs.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
-    everything = {position: output for part in gather(outputs) for position, output in part.items()}
+    everything = dict(gather_object(list(outputs.items())))
     in_rows = [everything[position] for position in range(len(prompts))]
     return [text for text, _ in in_rows], [score for _, score in in_rows]
 

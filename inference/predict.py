@@ -15,7 +15,6 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stages_mmcot import StageModels
 from .features import FeatureCache, open_caches
 from .generation import predict, visible
-from .processes import is_main, wait_for_all
 from .row_files import BATCHES_PER_CHUNK, complete_rows
 
 
@@ -68,7 +67,7 @@ def predict_file(
         return predict(models, processor, part, features=features, batch_size=batch_size)
 
     rows = complete_rows(output, dataset, make_rows, BATCHES_PER_CHUNK * batch_size, "predictions")
-    if is_main():
+    if PartialState().is_main_process:
         unparsed = sum(row["unparsed"] for row in rows)
         say(f"{len(rows)} predictions in {output}, {unparsed} of them without an answer that could be read.")
     return rows
@@ -81,11 +80,12 @@ def claim(output: Path, origin: dict[str, Any]) -> None:
         known = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
         if known != json.loads(json.dumps(origin)):
             raise ValueError(f"{output} exists and is not from this model and data set; remove it or name another.")
-    wait_for_all()
-    if is_main():
+    state = PartialState()
+    state.wait_for_everyone()
+    if state.is_main_process:
         output.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(origin, indent=1, ensure_ascii=False), encoding="utf-8")
-    wait_for_all()
+    state.wait_for_everyone()
 
 
 def weight_stamps(model: str) -> dict[str, list[int]]:

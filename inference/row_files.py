@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
-
-from .processes import from_main, is_main
 
 
 Row = dict[str, Any]
@@ -36,15 +36,16 @@ def complete_rows(
     Raises:
         ValueError: if the file holds rows of other problems.
     """
-    rows = from_main(keep_whole_lines(path) if is_main() else None)
+    is_main = PartialState().is_main_process
+    (rows,) = broadcast_object_list([keep_whole_lines(path) if is_main else None])
     ids = dataset["id"][: len(rows)]
     if [row["id"] for row in rows] != list(ids):
         raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
-    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=not is_main()) as bar:
+    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=not is_main) as bar:
         while len(rows) < len(dataset):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
             made = make_rows(dataset.select(positions))
-            if is_main():
+            if is_main:
                 append_rows(path, made)
             rows += made
             bar.update(len(made))

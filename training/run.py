@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from accelerate import PartialState
 
 from ..configuration import Recipe, RecipeError
 from ..data import load_data
-from ..inference.processes import main_first
 from ..modeling_mmcot import MMCoTProcessor
 from .plan import model_folder
 from .run_folder import RunFolder
@@ -52,7 +52,7 @@ def load_run_splits(
     Raises:
         RecipeError: for a data set without training split or with problems that have no answer.
     """
-    with main_first():
+    with PartialState().main_process_first():
         data = load_data(recipe.dataset, recipe.data)
     splits, scored = data.splits, recipe.evaluation.split
     if "train" not in splits:

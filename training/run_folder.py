@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from accelerate import PartialState
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..configuration import Recipe, RecipeError
 from ..configuration.recipe import SHARED_SECTION, is_of_hub, with_words_of_today
-from ..inference.processes import is_main, wait_for_all
 
 
 # Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.
@@ -46,8 +46,8 @@ class RunFolder:
                     f"{self.root} holds a run of another recipe: its {path.name} differs. "
                     "Choose another output_dir, or remove the folder."
                 )
-        wait_for_all()
-        if is_main():
+        PartialState().wait_for_everyone()
+        if PartialState().is_main_process:
             replace_text(path, text)
 
     def finished(self, phase: str) -> bool:
@@ -56,10 +56,10 @@ class RunFolder:
 
     def finish(self, phase: str) -> None:
         """Notes that a phase is complete; the note appears at once or not at all. Every process comes here."""
-        wait_for_all()
-        if is_main():
+        PartialState().wait_for_everyone()
+        if PartialState().is_main_process:
             self.note(phase)
-        wait_for_all()
+        PartialState().wait_for_everyone()
 
     def note(self, phase: str) -> None:
         """The same for what only the main process does, for which the others must not wait: their patience ends."""
@@ -70,17 +70,17 @@ class RunFolder:
 
     def last_checkpoint(self, checkpoints: str) -> str | None:
         """The newest complete checkpoint in a folder of the Trainer, which writes its state last."""
-        wait_for_all()
+        PartialState().wait_for_everyone()
         for broken in Path(checkpoints).glob("checkpoint-*"):
-            if is_main() and not (broken / "trainer_state.json").exists():
+            if PartialState().is_main_process and not (broken / "trainer_state.json").exists():
                 shutil.rmtree(broken)
-        wait_for_all()
+        PartialState().wait_for_everyone()
         return get_last_checkpoint(checkpoints) if os.path.isdir(checkpoints) else None
 
     def drop_checkpoints(self, checkpoints: str) -> None:
         """Removes the checkpoints of a finished training; logs of `report_to` beside them stay."""
-        wait_for_all()
-        for path in Path(checkpoints).glob("checkpoint-*") if is_main() else ():
+        PartialState().wait_for_everyone()
+        for path in Path(checkpoints).glob("checkpoint-*") if PartialState().is_main_process else ():
             shutil.rmtree(path)
 
     def require_space(self, weight_bytes: int) -> None:
@@ -94,7 +94,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         """Writes a JSON file under the root."""
-        if is_main():
+        if PartialState().is_main_process:
             replace_text(self.root / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def read_json(self, name: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from accelerate import PartialState
 from peft import PeftModel
 from transformers import set_seed
 
@@ -15,7 +16,6 @@ from ..configuration import Recipe, StageArguments
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..inference.image_hashes import replace_images_by_hashes
-from ..inference.processes import is_main
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
 from .parts import build_base, build_processor, load_base, new_adapter
@@ -71,7 +71,7 @@ def train_into(path: Path, run: Run, name: str, arguments: StageArguments, train
     checkpoint = run.folder.last_checkpoint(arguments.output_dir)
     stages, features = planned_models(run.recipe)[name], frozen_features(run, model)
     record = fit(model, arguments, stages, run.processor, splits, features, checkpoint)
-    if is_main():
+    if PartialState().is_main_process:
         save(model, path, merge=run.recipe.lora is not None and run.recipe.lora.merge)
     return record
 

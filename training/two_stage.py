@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import torch
+from accelerate import PartialState
 from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
@@ -18,7 +19,6 @@ from ..hub_card import write_card
 from ..hub_card.card import library_versions
 from ..hub_card.publish import create_repository, publish
 from ..inference.generation import prediction_rows
-from ..inference.processes import is_main
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
@@ -48,10 +48,10 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
         What `metrics.json` holds.
     """
     folder = RunFolder(recipe)
-    say = say if is_main() else (lambda text: None)
+    say = say if PartialState().is_main_process else (lambda text: None)
     hub = recipe.hub
     published = f"publication of {recipe.mode} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
-    publishes = hub.push_to_hub and is_main() and not folder.finished(published)
+    publishes = hub.push_to_hub and PartialState().is_main_process and not folder.finished(published)
     if publishes:
         create_repository(hub.hub_model_id, hub.hub_private_repo)  # refused now, not after the training
     metrics = train_and_score(recipe, folder, say)
@@ -106,7 +106,7 @@ def prepare(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> Ru
         raise RecipeError(f"{folder.root} has no rationale model yet. Train it first, with stages: rationale or both.")
     splits, skipped = load_run_splits(recipe, say)
     if not folder.finished("processor"):
-        if is_main():
+        if PartialState().is_main_process:
             build_processor(recipe, splits["train"]).save_pretrained(folder.root)
         folder.finish("processor")
     processor = MMCoTProcessor.from_pretrained(folder.root)
@@ -122,7 +122,7 @@ def save_base(recipe: Recipe, folder: RunFolder, processor: MMCoTProcessor) -> N
     base = build_base(recipe.model, processor.tokenizer)
     base.config.stages = repository_stages(recipe)
     folder.require_space(4 * base.num_parameters())
-    if is_main():
+    if PartialState().is_main_process:
         base.save_pretrained(folder.root)
 
 
@@ -164,7 +164,7 @@ def finish_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     metrics["truncation"] = vars(run.processor.truncation)
     metrics["skipped"] = run.skipped
     metrics["hardware"], metrics["versions"] = hardware(), library_versions()
-    if is_main():
+    if PartialState().is_main_process:
         folder.write_json("metrics.json", metrics)
         plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
         name_stages(folder, repository_stages(recipe))

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from types import SimpleNamespace
 
 import datasets
 import pytest
@@ -160,14 +161,16 @@ def test_processes_share_the_work(tiny_model, tiny_processor, monkeypatch, tmp_p
     dataset = image_rows([png(seed) for seed in range(8)])
     caches = [FeatureCache.open(tiny_model, tiny_processor, tmp_path) for _ in range(2)]
 
+    def become(rank, wait):
+        state = SimpleNamespace(process_index=rank, num_processes=2, is_main_process=not rank, wait_for_everyone=wait)
+        monkeypatch.setattr(features, "PartialState", lambda: state)
+
     def second_process():
-        monkeypatch.setattr(features, "wait_for_all", lambda: None)
-        monkeypatch.setattr(features, "world", lambda: (1, 2))
+        become(1, lambda: None)
         shares.append(caches[1].fill(dataset, progress=False))
 
     shares = []
-    monkeypatch.setattr(features, "world", lambda: (0, 2))
-    monkeypatch.setattr(features, "wait_for_all", second_process)
+    become(0, second_process)
     shares.append(caches[0].fill(dataset, progress=False))
     assert sum(shares) == 8
     assert 0 < shares[0] < 8
