@@ -44,7 +44,7 @@ def probe_features(model: MMCoTForConditionalGeneration, processor: MMCoTProcess
         ValueError: for a tower that gives no finite numbers.
     """
     pixels = without_padding(processor.encode_images([probe_image(model)]))
-    features = model.get_image_features(pixels.to(model.device))[0].cpu().contiguous()
+    features = model.get_image_features(pixels.to(model.device)).pooler_output[0].cpu().contiguous()
     if not features.isfinite().all():
         raise ValueError(
             f"The vision tower gives numbers that are not finite, in {features.dtype}; load it in another precision, "

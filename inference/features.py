@@ -176,7 +176,7 @@ class FeatureCache:
             for groups in ahead(lambda batch: self._read(column, places, batch), batches):
                 for group, pixels in groups:
                     pixels = pixels.to(self.model.device, non_blocking=True)
-                    writer.add(group, self.model.get_image_features(pixels))
+                    writer.add(group, self.model.get_image_features(pixels).pooler_output)
                     bar.update(len(group))
         self.refresh()
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
 
 @dataclass
@@ -94,15 +94,15 @@ class MMCoTEncoder(nn.Module):
         return_dict: bool | None = None,
     ) -> MMCoTEncoderOutput:
         """Encodes text and pictures; see [`MMCoTForConditionalGeneration.forward`] for the inputs."""
+        outputs = requested_outputs(self.config, output_attentions, output_hidden_states)
         if attention_mask is None and input_ids is not None:
             attention_mask = input_ids.ne(self.config.pad_token_id).long()
         text = self.text_encoder(
             input_ids=input_ids,
             attention_mask=attention_mask,
             inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
             return_dict=True,
+            **outputs,
         )
         fused, image_attentions, gate = self.fuse(
             text.last_hidden_state, pixel_values, image_features, image_attention_mask, image_sizes
@@ -112,8 +112,8 @@ class MMCoTEncoder(nn.Module):
             hidden_states=text.hidden_states,
             attentions=text.attentions,
             attention_mask=attention_mask,
-            image_attentions=image_attentions if output_attentions else None,
-            gate=gate if output_attentions else None,
+            image_attentions=image_attentions if outputs["output_attentions"] else None,
+            gate=gate if outputs["output_attentions"] else None,
         )
 
     def fuse(self, text_states, pixel_values, image_features, image_attention_mask, image_sizes):
@@ -121,7 +121,8 @@ class MMCoTEncoder(nn.Module):
         if pixel_values is not None and image_features is not None:
             raise ValueError("Both pixel_values and image_features were given; pass one of them.")
         if pixel_values is not None:
-            image_features, image_attention_mask = self.encode_images(pixel_values, image_attention_mask, image_sizes)
+            seen, image_attention_mask = self.encode_images(pixel_values, image_attention_mask, image_sizes)
+            image_features = seen.pooler_output
         if image_features is None:
             # A patch that is not there: the fusion runs all the same, so that its parameters have (zero) gradients,
             # which distributed training waits for.
@@ -140,8 +141,9 @@ class MMCoTEncoder(nn.Module):
         pixel_values: torch.Tensor,
         image_attention_mask: torch.Tensor | None = None,
         image_sizes: torch.LongTensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Patches of all pictures of a question laid end to end, and a mask of the same length."""
+        **outputs: bool,
+    ) -> tuple[BaseModelOutputWithPooling, torch.Tensor | None]:
+        """What [`~MMCoTForConditionalGeneration.get_image_features`] gives, and a mask `(batch, images * patches)`."""
         if self.vision_tower is None:
             raise ValueError(
                 "pixel_values were given to a model without a vision tower. Pass image_features "
@@ -156,39 +158,52 @@ class MMCoTEncoder(nn.Module):
             )
         batch, images = pixel_values.shape[:2]
         if image_sizes is None:
-            states, there = self.look(pixel_values.flatten(0, 1)), None
+            seen, there = self.look(pixel_values.flatten(0, 1), **outputs), None
         else:
-            states, there = self.look_at_sizes(pixel_values.flatten(0, 1), image_sizes.flatten(0, -2))
-        features = states.reshape(batch, images * states.shape[1], states.shape[2])
+            seen, there = self.look_at_sizes(pixel_values.flatten(0, 1), image_sizes.flatten(0, -2), **outputs)
+        states = seen.last_hidden_state
+        seen.pooler_output = states.reshape(batch, images * states.shape[1], states.shape[2])
         if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
             image_attention_mask = image_attention_mask.repeat_interleave(states.shape[1], dim=1)
         if there is not None:
             there = there.view(batch, -1)
             image_attention_mask = there if image_attention_mask is None else image_attention_mask.bool() & there
-        return features, image_attention_mask
+        return seen, image_attention_mask
 
-    def look(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Patches `(pictures, patches, f)` of pictures of one size."""
+    def look(self, pictures: torch.Tensor, **outputs: bool) -> BaseModelOutputWithPooling:
+        """What the tower makes of pictures of one size, as patches `(pictures, patches, f)`."""
+        # What is not asked for is not said: convolutional towers have no attention to ask for.
+        outputs = {name: True for name, wanted in outputs.items() if wanted}
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_vision):
-            states = self.vision_tower(pictures.to(self.vision_tower.dtype)).last_hidden_state
-        # A feature map (pictures, f, height, width) is patches, too.
-        return states.flatten(2).transpose(1, 2) if states.ndim == 4 else states
+            seen = self.vision_tower(pictures.to(self.vision_tower.dtype), return_dict=True, **outputs)
+        states = seen.last_hidden_state
+        return BaseModelOutputWithPooling(
+            # A feature map (pictures, f, height, width) is patches, too.
+            last_hidden_state=states.flatten(2).transpose(1, 2) if states.ndim == 4 else states,
+            hidden_states=getattr(seen, "hidden_states", None),
+            attentions=getattr(seen, "attentions", None),
+        )
 
-    def look_at_sizes(self, pictures: torch.Tensor, sizes: torch.LongTensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def look_at_sizes(
+        self, pictures: torch.Tensor, sizes: torch.LongTensor, **outputs: bool
+    ) -> tuple[BaseModelOutputWithPooling, torch.Tensor]:
         """Patches of padded pictures, each seen without its padding as if it were alone, and which of them there are.
 
         A mask for the tower would not do: convolutions look over the border into the padding.
         """
+        if any(outputs.values()):
+            raise ValueError("Pictures of several sizes have no common hidden_states or attentions; pass them apart.")
         patches: list[torch.Tensor] = [pictures.new_zeros(0, self.config.image_feature_size)] * len(pictures)
         for height, width in filter(all, sizes.unique(dim=0).tolist()):
             members = (sizes == sizes.new_tensor([height, width])).all(-1).nonzero()[:, 0]
-            states = self.look(pictures[members, :, :height, :width])
+            states = self.look(pictures[members, :, :height, :width]).last_hidden_state
             for member, seen in zip(members.tolist(), states, strict=True):
                 patches[member] = seen
         nothing = pictures.new_zeros(1, self.config.image_feature_size)  # at least one patch, if only to be masked
         states = nn.utils.rnn.pad_sequence([*patches, nothing], batch_first=True)[:-1]
         counts = torch.tensor([len(seen) for seen in patches], device=states.device)
-        return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
+        there = torch.arange(states.shape[1], device=states.device) < counts[:, None]
+        return BaseModelOutputWithPooling(last_hidden_state=states), there
 
     def check_image_inputs(
         self, image_features: torch.Tensor, image_attention_mask: torch.Tensor | None, batch: int
@@ -206,3 +221,13 @@ class MMCoTEncoder(nn.Module):
                 f"{shape[:2]}, or (batch, images) beside pixel_values."
             )
         return image_attention_mask.bool()
+
+
+def requested_outputs(
+    config: PreTrainedConfig, output_attentions: bool | None, output_hidden_states: bool | None
+) -> dict[str, bool]:
+    """What a call wants to see of the layers; where it does not say, what the configuration does."""
+    return {
+        "output_attentions": config.output_attentions if output_attentions is None else output_attentions,
+        "output_hidden_states": config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+    }

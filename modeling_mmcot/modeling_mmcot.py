@@ -1,16 +1,17 @@
 """The MMCoT network: a T5-family encoder-decoder whose encoder output is fused with image features."""
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
-from transformers.utils.generic import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from .configuration_mmcot import MMCoTConfig
-from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion
+from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 
 
 if TYPE_CHECKING:
@@ -163,11 +164,48 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
     def get_decoder(self):
         return self.language_model.get_decoder()
 
+    @can_return_tuple
     def get_image_features(
-        self, pixel_values: torch.Tensor, image_sizes: torch.LongTensor | None = None
-    ) -> torch.Tensor:
-        """`image_features (batch, images * patches, image_feature_size)` of `pixel_values`."""
-        return self.get_encoder().encode_images(pixel_values, image_sizes=image_sizes)[0]
+        self,
+        pixel_values: torch.Tensor,
+        image_sizes: torch.LongTensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> BaseModelOutputWithPooling:
+        """What the image encoder makes of pictures; see [`~MMCoTForConditionalGeneration.forward`] for the inputs.
+
+        Returns:
+            `pooler_output (batch, images * patches, image_feature_size)`: the `image_features` of each question;
+            `last_hidden_state (batch * images, patches, image_feature_size)`: those of each picture; on request
+            `hidden_states` and `attentions` as the image encoder has them.
+        """
+        outputs = requested_outputs(self.config, output_attentions, output_hidden_states)
+        return self.get_encoder().encode_images(pixel_values, image_sizes=image_sizes, **outputs)[0]
+
+    @torch.no_grad()
+    def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
+        """See `GenerationMixin.generate`.
+
+        With `output_attentions=True, return_dict_in_generate=True` the output has `image_attentions` and `gate`, too,
+        as [`~MMCoTForConditionalGeneration.forward`] gives them, a row for each row of the input.
+        """
+        defaults = self.generation_config if generation_config is None else generation_config
+        names = ("output_attentions", "output_hidden_states")
+        wanted = {name: kwargs.get(name, getattr(defaults, name)) for name in names}
+        if not wanted["output_attentions"]:
+            return super().generate(inputs, generation_config, **kwargs)
+        if inputs is not None:
+            kwargs["input_ids"], inputs = inputs, None
+        if kwargs.get("encoder_outputs") is None:
+            of_encoder = inspect.signature(MMCoTEncoder.forward).parameters.keys() & kwargs.keys()
+            kwargs["encoder_outputs"] = self.get_encoder()(**{name: kwargs[name] for name in of_encoder} | wanted)
+        # Before `generate`, which repeats what it is given for its beams.
+        views = {name: kwargs["encoder_outputs"].get(name) for name in ("image_attentions", "gate")}
+        outputs = super().generate(inputs, generation_config, **kwargs)
+        if isinstance(outputs, ModelOutput):
+            for name, view in views.items():
+                outputs[name] = view
+        return outputs
 
     def prepare_decoder_input_ids_from_labels(self, labels: torch.LongTensor) -> torch.LongTensor:
         """Labels `(batch, target)` moved one to the right, as the decoder reads them."""
@@ -213,6 +251,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         Raises:
             ValueError: for image inputs that do not fit; the message says what to pass.
         """
+        outputs = requested_outputs(self.config, output_attentions, output_hidden_states)
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
                 input_ids=input_ids,
@@ -222,8 +261,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
                 image_features=image_features,
                 image_attention_mask=image_attention_mask,
                 image_sizes=image_sizes,
-                output_attentions=output_attentions,
-                output_hidden_states=output_hidden_states,
+                **outputs,
             )
         elif not hasattr(encoder_outputs, "last_hidden_state"):
             encoder_outputs = MMCoTEncoderOutput(last_hidden_state=encoder_outputs[0])
@@ -239,9 +277,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             decoder_inputs_embeds=decoder_inputs_embeds,
             past_key_values=past_key_values,
             use_cache=use_cache,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
             return_dict=True,
+            **outputs,
         )
         return MMCoTOutput(
             loss=None if labels is None else token_loss(decoded.logits, labels, num_items_in_batch),

@@ -161,7 +161,7 @@ def test_with_an_image_encoder_it_reads_pictures(checkpoint, make_config, tmp_pa
     pictures = MMCoTProcessor.from_pretrained(folder).encode_images([Image.new("RGB", (30, 20))])["pixel_values"]
     for stage in (folder, folder / "answer"):
         model = MMCoTForConditionalGeneration.from_pretrained(stage)
-        assert torch.equal(model.get_image_features(pictures), tower(pictures).last_hidden_state)
+        assert torch.equal(model.get_image_features(pictures).last_hidden_state, tower(pictures).last_hidden_state)
         assert not any(parameter.requires_grad for parameter in model.vision_tower.parameters())
     change(tower, hidden_size=48).save_pretrained(tmp_path / "wider")
     with pytest.raises(ValueError, match="gives 48 numbers per image patch, and the checkpoint was trained with 24"):

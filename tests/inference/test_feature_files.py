@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from transformers.modeling_outputs import BaseModelOutput
 
 from mmcot.inference import feature_files
 from mmcot.inference.feature_files import SHARDS, find_shard_fault, open_shard
@@ -68,7 +69,8 @@ def test_features_of_another_tower_are_computed_again(make_model, tiny_processor
 
 def test_picture_that_overflows_is_named_and_not_kept(tiny_model, tiny_processor, monkeypatch, tmp_path):
     cache = FeatureCache.open(tiny_model, tiny_processor, tmp_path)
-    monkeypatch.setattr(tiny_model, "get_image_features", lambda pixels: torch.full((len(pixels), 5, 24), torch.inf))
+    overflow = BaseModelOutput(torch.full((1, 5, 24), torch.inf))
+    monkeypatch.setattr(tiny_model.vision_tower, "forward", lambda *args, **kwargs: overflow)
     with pytest.raises(ValueError, match="not finite for the picture with SHA-256 [0-9a-f]{16}, .* leave the picture"):
         cache.fill(image_rows([png(0)]), progress=False)
     assert list(cache.folder.glob(SHARDS)) == []

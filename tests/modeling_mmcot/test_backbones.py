@@ -135,7 +135,7 @@ def test_towers(make_model, tower, freeze, inputs):
     make, patches, size = TOWERS[tower]
     model = make_model(vision_config=make(), freeze_vision=freeze)
     pixels = torch.randn(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(8))
-    features = model.get_image_features(pixels)
+    features = model.get_image_features(pixels).pooler_output
     assert features.shape == (2, 2 * patches, size)
     assert model.config.image_feature_size == size
     states = model.vision_tower(pixels.flatten(0, 1)).last_hidden_state
@@ -239,7 +239,7 @@ def test_parts_take_the_vision_half_of_a_whole(t5, whole, tmp_path, inputs):
     pictures_and_words.save_pretrained(tmp_path / "whole")
     model = MMCoTForConditionalGeneration.from_pretrained_parts(t5.name_or_path, str(tmp_path / "whole"))
     expected = pictures_and_words.vision_model(inputs["pixel_values"]).last_hidden_state
-    assert torch.equal(model.get_image_features(inputs["pixel_values"]), expected)
+    assert torch.equal(model.get_image_features(inputs["pixel_values"]).pooler_output, expected)
     assert model.config.image_feature_size == 24
     assert not any(parameter.requires_grad for parameter in model.vision_tower.parameters())
     model.save_pretrained(tmp_path / "saved")
@@ -253,7 +253,7 @@ def test_parts_take_the_body_of_a_classifier(t5, tmp_path, inputs):
     classifier.save_pretrained(tmp_path / "vit")
     model = MMCoTForConditionalGeneration.from_pretrained_parts(t5.name_or_path, str(tmp_path / "vit"))
     expected = classifier.vit(inputs["pixel_values"]).last_hidden_state
-    assert torch.equal(model.get_image_features(inputs["pixel_values"]), expected)
+    assert torch.equal(model.get_image_features(inputs["pixel_values"]).pooler_output, expected)
 
 
 @pytest.mark.parametrize("t5", ["v1.1"], indirect=True)

@@ -1,5 +1,7 @@
 """`generate` in all its ways: one fusion per call, and the same text however it is computed."""
 
+import copy
+
 import pytest
 import torch
 from transformers import T5Config
@@ -212,3 +214,30 @@ def test_compiled_forward_equals_eager(model, inputs):
         expected, found = model(**inputs, labels=labels), compiled(**inputs, labels=labels)
     torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found.loss, expected.loss, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3, "num_return_sequences": 2}], ids=["greedy", "beams"])
+@pytest.mark.parametrize("positional", [False, True])
+def test_where_the_model_looked(model, inputs, fusions, options, positional):
+    expected = model(**inputs, decoder_input_ids=torch.zeros(3, 1, dtype=torch.long), output_attentions=True)
+    fusions.clear()
+    ids = [inputs["input_ids"]] if positional else []
+    named = {name: inputs[name] for name in inputs if not (positional and name == "input_ids")}
+    requested = {"output_attentions": True, "return_dict_in_generate": True, "max_new_tokens": NEW_TOKENS}
+    output = model.generate(*ids, **named, **requested, **options)
+    assert len(fusions) == 1
+    assert torch.equal(output.sequences, model.generate(**inputs, max_new_tokens=NEW_TOKENS, **options))
+    for name in ("image_attentions", "gate"):
+        torch.testing.assert_close(getattr(output, name), getattr(expected, name))
+    assert output.get("encoder_hidden_states") is None
+
+
+def test_looks_are_found_in_given_states_and_asked_for_by_settings(model, inputs):
+    settings = copy.deepcopy(model.generation_config)
+    settings.update(output_attentions=True, return_dict_in_generate=True, output_hidden_states=True, max_new_tokens=2)
+    encoded = model.get_encoder()(**inputs, output_attentions=True, output_hidden_states=True)
+    for given in ({}, {"encoder_outputs": encoded}):
+        output = model.generate(**inputs, **given, generation_config=settings)
+        torch.testing.assert_close(output.gate, encoded.gate)
+        assert len(output.encoder_hidden_states) == 3
+    assert isinstance(model.generate(**inputs, max_new_tokens=2, output_attentions=True), torch.Tensor)

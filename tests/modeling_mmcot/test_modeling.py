@@ -53,7 +53,7 @@ def logits(model, inputs, **more):
 
 class TestPictures:
     def test_pixels_equal_their_features(self, tiny_model, inputs):
-        features = tiny_model.get_image_features(inputs["pixel_values"])
+        features = tiny_model.get_image_features(inputs["pixel_values"]).pooler_output
         assert features.shape == (3, PATCHES, 24)
         expected = logits(tiny_model, inputs)
         assert_close(logits(tiny_model, without_image(inputs), image_features=features), expected)
@@ -67,8 +67,10 @@ class TestPictures:
         assert changed[[0, 2]].max() < 1e-5
 
     def test_several_pictures_lie_end_to_end(self, tiny_model, inputs, pictures):
-        features = torch.cat([tiny_model.get_image_features(pictures[:, index]) for index in range(2)], dim=1)
-        assert_close(tiny_model.get_image_features(pictures), features)
+        features = torch.cat(
+            [tiny_model.get_image_features(pictures[:, index]).pooler_output for index in range(2)], dim=1
+        )
+        assert_close(tiny_model.get_image_features(pictures).pooler_output, features)
         expected = logits(tiny_model, without_image(inputs), image_features=features)
         assert_close(logits(tiny_model, inputs | {"pixel_values": pictures}), expected)
 
@@ -231,6 +233,32 @@ class TestAttentions:
         as_tuple = tiny_model(**inputs, return_dict=False)
         assert torch.equal(as_tuple[0], output.loss)
         assert torch.equal(as_tuple[1], output.logits)
+
+    def test_the_configuration_may_request_what_a_call_may(self, make_model, inputs):
+        model = make_model()
+        model.set_attn_implementation("eager")
+        model.config.output_attentions = model.config.output_hidden_states = True
+        output = model(**inputs)
+        assert len(output.encoder_hidden_states) == len(output.decoder_hidden_states) == 3
+        assert len(output.encoder_attentions) == len(output.cross_attentions) == 2
+        assert output.image_attentions.shape == (3, 7, PATCHES)
+        silent = model(**inputs, output_attentions=False, output_hidden_states=False)
+        assert silent.keys() == make_model()(**inputs).keys()
+
+    def test_image_features_have_the_form_of_the_library(self, tiny_model, inputs, pictures):
+        tiny_model.set_attn_implementation("eager")
+        seen = tiny_model.get_image_features(pictures, output_hidden_states=True, output_attentions=True)
+        batch, images = pictures.shape[:2]
+        assert seen.last_hidden_state.shape == (batch * images, PATCHES, 24)
+        assert torch.equal(seen.pooler_output, seen.last_hidden_state.view(batch, images * PATCHES, 24))
+        assert [len(seen.hidden_states), len(seen.attentions)] == [3, 2]
+        plain = tiny_model.get_image_features(pictures)
+        assert plain.hidden_states is plain.attentions is None
+        as_tuple = tiny_model.get_image_features(pictures, return_dict=False)
+        assert torch.equal(as_tuple[0], plain.last_hidden_state)
+        assert torch.equal(as_tuple[1], plain.pooler_output)
+        tiny_model.config.output_hidden_states = True
+        assert len(tiny_model.get_image_features(pictures).hidden_states) == 3
 
 
 class TestPrecision:

@@ -73,7 +73,7 @@ def test_cached_features_have_no_padding_either(make_model, tiny_tokenizer, tmp_
     cache = FeatureCache.open(model, processor, tmp_path)
     cache.fill(table, progress=False)
     pixels = processor.encode_images([WIDE])
-    seen = model.get_image_features(pixels["pixel_values"], pixels["image_sizes"])[0]
+    seen = model.get_image_features(pixels["pixel_values"], pixels["image_sizes"]).pooler_output[0]
     assert torch.allclose(cache[image_hashes(table)[0][0]], seen, atol=1e-5)
 
 
@@ -83,10 +83,17 @@ def test_pictures_of_one_size_need_no_sizes(processor):
 
 def test_features_are_those_of_the_picture_alone(model, processor):
     encoded_pictures = processor.encode_images([WIDE, TALL])
-    together = model.get_image_features(encoded_pictures["pixel_values"], encoded_pictures["image_sizes"])
+    pixels, sizes = encoded_pictures["pixel_values"], encoded_pictures["image_sizes"]
+    together = model.get_image_features(pixels, sizes).pooler_output
     for row, picture in enumerate((WIDE, TALL)):
-        alone = model.get_image_features(processor.encode_images([picture])["pixel_values"])[0]
+        alone = model.get_image_features(processor.encode_images([picture])["pixel_values"]).pooler_output[0]
         assert torch.allclose(together[row, : len(alone)], alone, atol=1e-5)
+
+
+def test_pictures_of_several_sizes_have_no_common_layers(model, processor):
+    encoded = processor.encode_images([WIDE, TALL])
+    with pytest.raises(ValueError, match="several sizes have no common hidden_states"):
+        model.get_image_features(encoded["pixel_values"], encoded["image_sizes"], output_hidden_states=True)
 
 
 def test_answers_do_not_depend_on_the_batch(model, processor):
