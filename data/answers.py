@@ -1,11 +1,11 @@
 """Options and the right one, in the ways people write them."""
 
-import json
 import re
 from typing import Any
 
 from ..modeling_mmcot.prompt_mmcot import flatten, letter
-from .rows import RawRow, is_missing
+from .json_text import parse_json
+from .rows import RawRow, is_missing, is_scalar, shorten
 
 
 WRITTEN_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]?", re.IGNORECASE)
@@ -22,7 +22,7 @@ def read_choices(row: RawRow) -> list[str]:
     value = row.values["choices"]
     choices = read_json_list(value) if isinstance(value, str) else value
     if not isinstance(choices, list):
-        raise row.error("choices", f'are {value!r:.80}; write a list, in a table as ["red", "blue"].')
+        raise row.error("choices", f'are {shorten(value)}; write a list, in a table as ["red", "blue"].')
     if not all(isinstance(choice, (str, int, float)) for choice in choices):
         raise row.error("choices", "hold something else than texts; write texts only.")
     if len(choices) < 2:
@@ -33,7 +33,7 @@ def read_choices(row: RawRow) -> list[str]:
 def read_json_list(text: str) -> list[Any] | None:
     """The list a text spells in JSON, or `None` where it spells none."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         return None
     return value if isinstance(value, list) else None
@@ -50,11 +50,12 @@ def read_answer(row: RawRow, choices: list[str]) -> int | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text, texts = flatten(str(value)), [flatten(choice) for choice in choices]
-    if text in NO_ANSWER:
+    if is_scalar(value) and flatten(str(value)) in NO_ANSWER:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise row.error("answer", f"is {value!r:.80}; write an index from 0, a letter, or the option's text.")
+        raise row.error("answer", f"is {shorten(value)}; write an index from 0, a letter, or the option's text.")
+    text = flatten(str(value))
+    texts = [flatten(choice) for choice in choices]
     readings = {value} & set(range(len(texts))) if isinstance(value, int) else read_text_answer(text, texts)
     if not readings:
         last = len(texts) - 1

@@ -1,7 +1,8 @@
 """Captions of pictures, by problem id."""
 
-import json
 from pathlib import Path
+
+from .json_text import load_json
 
 
 def read_captions(path: Path) -> dict[str, str]:
@@ -10,10 +11,7 @@ def read_captions(path: Path) -> dict[str, str]:
     Raises:
         ValueError: for any other content.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); write captions as {{id: text}}.") from None
+    content = load_json(path, "write captions as {id: text}")
     if isinstance(content, dict) and isinstance(content.get("captions"), dict):
         content = content["captions"]
     if not isinstance(content, dict) or not all(is_caption(caption) for caption in content.values()):

@@ -11,11 +11,11 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from ..configuration import DataArguments
-from .examples import CAPTION, COLUMNS, read_example, repeat_for_rationales
+from .examples import ADDED_COLUMNS, CAPTION, COLUMNS, read_example, repeat_for_rationales
 from .images import check_image, find_images, list_images
-from .rows import RawRow, RowError, is_scalar
+from .rows import HALF_CHARACTER, RawRow, RowError, is_scalar, shorten
 from .source import Source
-from .splits import SPLIT_NAME, TRAIN, name_split
+from .splits import LONGEST_SPLIT, SPLIT_NAME, TRAIN, name_split
 
 
 # Rows that are checked together and become one piece of an Arrow file.
@@ -41,9 +41,16 @@ class Reader:
     names: set[str] = field(default_factory=set)
 
     def rows(self) -> Iterator[RawRow | RowError]:
-        """All rows, renamed, adapted, captioned, and with the name of their split."""
-        for row in self.source.rows():
-            yield self.complete(row) if isinstance(row, RawRow) else row
+        """All rows, renamed, adapted, captioned, and with the name of their split.
+
+        Raises:
+            ValueError: for a source that cannot be read.
+        """
+        try:
+            for row in self.source.rows():
+                yield self.complete(row) if isinstance(row, RawRow) else row
+        except OSError as error:
+            raise ValueError(f"{self.source.name} cannot be read ({error}); make its files readable.") from error
 
     def complete(self, row: RawRow) -> RawRow | RowError:
         """A row with everything that its check expects, or what stands in the way."""
@@ -51,8 +58,8 @@ class Reader:
         try:
             self.source.adapt(row)
             row.split = name_split(row.split)
-            if not SPLIT_NAME.fullmatch(row.split):
-                raise row.error("split", f"is {row.split!r:.80}; write one word, such as test.")
+            if not SPLIT_NAME.fullmatch(row.split) or len(row.split) > LONGEST_SPLIT:
+                raise row.error("split", f"is {shorten(row.split)}; write one word, such as test.")
             if self.captions is not None:
                 self.add_caption(row)
         except RowError as error:
@@ -105,8 +112,9 @@ class Survey:
 
     @property
     def further(self) -> list[str]:
-        """The columns beyond the schema's that go along as texts."""
-        return sorted(name for name in self.texts - self.others - {*COLUMNS, "split"} if name)
+        """The columns beyond the schema's that go along as texts: those whose name is a text, too."""
+        names = self.texts - self.others - {*COLUMNS, "split"}
+        return sorted(name for name in names if name and "\0" not in name and not HALF_CHARACTER.search(name))
 
 
 def take_survey(reader: Reader) -> Survey:
@@ -123,6 +131,12 @@ def take_survey(reader: Reader) -> Survey:
     name = reader.source.name
     if not survey.rows:
         raise ValueError(f"{name} is empty: it holds no rows.")
+    for column in survey.further:
+        if column in ADDED_COLUMNS:
+            raise ValueError(
+                f"{name} has a column {column!r}, which is a name that this package gives; rename it, on the command "
+                f"line with --columns {column}=my_{column}, in a recipe with data.columns."
+            )
     absent = [column for column in reader.columns if column not in reader.names]
     if absent:
         columns = ", ".join(sorted(reader.names))
@@ -181,14 +195,28 @@ def sort_out(
     """Good examples by split, in order; `seen` gets their splits and ids."""
     good: dict[str, list[Example]] = {}
     for row, result in zip(batch, results, strict=True):
-        if not isinstance(result, RowError) and (row.split, row.id) in seen:
-            result = row.error("id", f"{row.id!r} is that of an earlier row of {row.split}; give each row its own.")
-        if isinstance(result, RowError):
-            if arguments.on_error == "raise":
+        try:
+            if isinstance(result, RowError):
                 raise result
-            skipped.append(result)
-            continue
-        seen.add((row.split, row.id))
-        every = arguments.rationales == "all" or (arguments.rationales is None and row.split == TRAIN)
-        good.setdefault(row.split, []).extend(repeat_for_rationales(result, every))
+            every = arguments.rationales == "all" or (arguments.rationales is None and row.split == TRAIN)
+            examples = repeat_for_rationales(result, every)
+            check_ids(row, examples, seen)
+        except RowError as error:
+            if arguments.on_error == "raise":
+                raise
+            skipped.append(error)
+        else:
+            good.setdefault(row.split, []).extend(examples)
     return good
+
+
+def check_ids(row: RawRow, examples: Sequence[Example], seen: set[tuple[str, str]]) -> None:
+    """Takes note of the ids of a row's examples.
+
+    Raises:
+        RowError: where an earlier row of the split has one of them.
+    """
+    ids = {(row.split, example["id"]) for example in examples}
+    for _, name in sorted(ids & seen):
+        raise row.error("id", f"{name!r} is that of an earlier row of {row.split}; give each row its own.")
+    seen |= ids

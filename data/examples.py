@@ -1,21 +1,25 @@
 """The one schema of all data sets, and the checks that a row passes on its way there."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import datasets
 
+from ..configuration import StageArguments
 from .answers import read_answer, read_choices
-from .rows import RawRow, is_missing
+from .rows import HALF_CHARACTER, RawRow, is_missing
 
 
 TEXT = datasets.Value("string")
 # What every data set has, in this order. Further columns follow by name, each a text.
 COLUMNS = ("id", "image", "question", "choices", "answer", "hint", "lecture", "solution")
+# What later steps add to a data set, so that no file may have it.
+IMAGE_HASHES = "image_hashes"  # instead of `image` where features are cached: the content hashes of a row's images
+GENERATED_RATIONALE = "generated_rationale"  # what stage 1 wrote; without it, stage 2 reads the gold rationale
+STAGE = "prompt_stage"  # which prompt and target to build from a row
+LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
+ADDED_COLUMNS = (IMAGE_HASHES, GENERATED_RATIONALE, STAGE, LENGTH)
 CAPTION = "caption"  # the only further column that the model reads
-# JSON can spell what is no text: one half of a character such as an emoji.
-HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 def make_features(further: Iterable[str], several_images: bool) -> datasets.Features:

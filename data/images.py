@@ -7,10 +7,11 @@ from typing import Any
 
 from ..modeling_mmcot.images_mmcot import find_fault
 from .answers import read_json_list
-from .rows import RawRow, is_missing
+from .rows import HALF_CHARACTER, RawRow, is_missing, shorten
 from .source import file_stamp
 
 
+LONGEST_PATH = 1000
 # A picture as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.
 Stored = dict[str, Any]
 
@@ -41,9 +42,11 @@ def locate(row: RawRow, entry: Any) -> Stored | None:
     if isinstance(entry, bytes):
         return {"bytes": entry, "path": None}
     if not isinstance(entry, str):
-        raise row.error("image", f"is {entry!r:.80}; write the path of a picture.")
+        raise row.error("image", f"is {shorten(entry)}; write the path of a picture.")
     if "://" in entry:
-        raise row.error("image", f"is the address {entry}; download the picture and write its path.")
+        raise row.error("image", f"is the address {entry:.80}; download the picture and write its path.")
+    if "\0" in entry or HALF_CHARACTER.search(entry) or len(entry) > LONGEST_PATH:
+        raise row.error("image", f"is {shorten(entry)}, which no file can be called; correct the path.")
     path, folder = os.path.abspath(row.folder / entry), os.path.abspath(row.folder)
     if not os.path.isabs(entry) and not Path(path).is_relative_to(folder):
         raise row.error("image", f"is {entry}, which leaves {folder}; write an absolute path or set data.images.")

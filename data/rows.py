@@ -1,9 +1,19 @@
 """Rows as their source has them, and what is wrong with them."""
 
 import math
+import re
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+# JSON can spell what is no text: one half of a character such as an emoji.
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+# How messages quote values.
+SHORT = reprlib.Repr()
+SHORT.maxlevel = 2
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
 
 
 class RowError(ValueError):
@@ -18,6 +28,8 @@ class RowError(ValueError):
     """
 
     def __init__(self, source: str, row: int | str, field: str | None, reason: str, picture: str | None = None):
+        source, reason = readable(source), readable(reason)
+        row = readable(row) if isinstance(row, str) else row
         place = f"{source}, row {row}"
         super().__init__(f"{place}: {field} {reason}" if field else f"{place} {reason}")
         self.entry = {"source": source, "row": row, "field": field, "reason": reason}
@@ -74,3 +86,13 @@ def is_missing(value: Any) -> bool:
 def is_scalar(value: Any) -> bool:
     """Whether a cell can be said as one text."""
     return not isinstance(value, (list, tuple, dict, bytes))
+
+
+def shorten(value: Any) -> str:
+    """A value as a message quotes it: not more than its beginning, however large or nested it is."""
+    return SHORT.repr(value)
+
+
+def readable(text: str) -> str:
+    """A text that any terminal and any file can take: what cannot be printed is spelled out."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -11,6 +11,7 @@ TRAIN = "train"
 OTHER_NAMES = {"val": "validation", "valid": "validation", "dev": "validation"}
 ORDER = (TRAIN, "validation", "test")
 # What `datasets` takes as a name.
+LONGEST_SPLIT = 100
 SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
 
 

@@ -83,15 +83,26 @@ def build(folder: Path, source: Source, arguments: DataArguments) -> None:
 
 
 def write_splits(folder: Path, features: datasets.Features, batches: Iterable[Mapping[str, list[Example]]]) -> None:
-    """Writes an Arrow file for each split, piece by piece."""
+    """Writes an Arrow file for each split, piece by piece.
+
+    Raises:
+        OSError: where that fails; reading fails with a `ValueError`.
+    """
     schema = features.arrow_schema
-    with ExitStack() as stack:
-        writers: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
-        for batch in batches:
-            for split, examples in batch.items():
-                if split not in writers:
-                    writers[split] = stack.enter_context(pa.ipc.new_stream(folder / f"{PREFIX}{split}.arrow", schema))
-                writers[split].write_batch(pa.RecordBatch.from_pylist(examples, schema))
+    try:
+        with ExitStack() as stack:
+            writers: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
+            for batch in batches:
+                for split, examples in batch.items():
+                    if split not in writers:
+                        stream = pa.ipc.new_stream(folder / f"{PREFIX}{split}.arrow", schema)
+                        writers[split] = stack.enter_context(stream)
+                    writers[split].write_batch(pa.RecordBatch.from_pylist(examples, schema))
+    except OSError as error:
+        raise OSError(
+            f"The checked data set cannot be written to {folder.parents[1]} ({error}); make room there, or name a "
+            "folder elsewhere with the variable HF_DATASETS_CACHE."
+        ) from error
 
 
 def open_splits(folder: Path) -> datasets.DatasetDict:

@@ -8,11 +8,8 @@ import datasets
 import pyarrow
 from PIL import Image
 
+from ..data.examples import IMAGE_HASHES
 from ..data.image_column import as_list
-
-
-# The column that stands for `image` where features are cached: the content hashes of a row's images.
-IMAGE_HASHES = "image_hashes"
 
 
 def image_hashes(dataset: datasets.Dataset) -> list[list[str]]:

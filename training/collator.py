@@ -6,16 +6,10 @@ from typing import Any
 
 import torch
 
-from ..configuration import StageArguments
+from ..data.examples import GENERATED_RATIONALE, STAGE
 from ..inference.features import FeatureCache
 from ..inference.generation import image_inputs
 from ..modeling_mmcot import MMCoTProcessor
-
-
-# Columns that training adds to a data set.
-GENERATED_RATIONALE = "generated_rationale"  # what stage 1 wrote; without it, stage 2 reads the gold rationale
-STAGE = "prompt_stage"  # which prompt and target to build from a row
-LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
 
 
 @dataclass

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import datasets
 
+from ..data.examples import GENERATED_RATIONALE
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
-from .collator import GENERATED_RATIONALE
 from .run import Run
 from .train_model import TrainedModel, load_model, train_into
 

@@ -9,13 +9,14 @@ from peft import PeftModel
 from transformers import Seq2SeqTrainer
 
 from ..configuration import StageArguments
+from ..data.examples import GENERATED_RATIONALE, LENGTH, STAGE
 from ..data.image_column import without_images
 from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES
-from .collator import GENERATED_RATIONALE, LENGTH, STAGE, MMCoTCollator
+from .collator import MMCoTCollator
 
 
 POSITION_TABLE = "relative_attention_bias.weight"

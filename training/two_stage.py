@@ -14,6 +14,7 @@ from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
 from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
+from ..data.examples import GENERATED_RATIONALE
 from ..evaluation.scores import evaluate, with_whole_rationales
 from ..hub_card import write_card
 from ..hub_card.card import library_versions
@@ -22,7 +23,6 @@ from ..inference.generation import prediction_rows
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, STAGES
-from .collator import GENERATED_RATIONALE
 from .curves import plot_curves
 from .parts import build_base, build_processor
 from .plan import has_adapters, planned_models, repository_stages

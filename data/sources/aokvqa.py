@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from ..rows import RawRow
+from ..rows import RawRow, shorten
 from ..source import Layout, Source, file_stamp
 from ..splits import TRAIN, check_splits
 from .split_files import tables_of_splits
@@ -16,6 +16,7 @@ MARKS = ("question_id", "image_id", "choices")
 # Their fields and ours.
 FIELDS = {"question_id": "id", "correct_choice_idx": "answer", "rationales": "solution"}
 COCO_NAMES = {"validation": "val"}
+DIGITS = 12  # in the name of a COCO image
 
 
 def find_aokvqa(spec: str, path: Path, images: Path | None) -> Source | None:
@@ -36,9 +37,11 @@ def is_annotation_file(path: Path) -> bool:
     """Whether this is a JSON file with A-OKVQA's name or fields; its first row is near enough to its beginning."""
     if path.suffix != ".json":
         return False
+    if path.name.startswith(PREFIX):
+        return True
     with path.open("rb") as file:
         beginning = file.read(4096)
-    return path.name.startswith(PREFIX) or all(f'"{name}"'.encode() in beginning for name in MARKS)
+    return all(f'"{name}"'.encode() in beginning for name in MARKS)
 
 
 def adapt_annotation(row: RawRow) -> None:
@@ -49,9 +52,9 @@ def adapt_annotation(row: RawRow) -> None:
         if theirs in values:
             values[ours] = values.pop(theirs)
     number = row.text("image_id")
-    if not number.isdecimal():
-        raise row.error("image_id", f"is {number!r:.80}; it must be the number of a COCO picture.")
-    values["image"] = f"{COCO_NAMES.get(row.split, row.split)}2017/{int(number):012d}.jpg"
+    if not number.isdecimal() or len(number) > DIGITS:
+        raise row.error("image_id", f"is {shorten(number)}; it must be the number of a COCO picture.")
+    values["image"] = f"{COCO_NAMES.get(row.split, row.split)}2017/{int(number):0{DIGITS}d}.jpg"
 
 
 AOKVQA = Layout(f"{PREFIX}train.json or its folder", find_aokvqa)

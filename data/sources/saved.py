@@ -9,18 +9,24 @@ import datasets
 from ..rows import RawRow
 from ..source import Layout, Source
 from ..splits import TRAIN, check_splits
-from .table_files import adapt_table_row
+from .table_files import ARROW_ERRORS, adapt_table_row
 
 
 # A folder with one of these is such a data set, with or without splits.
 MARKS = ("dataset_dict.json", "state.json")
+# What is said of one that was cut short or spoilt.
+DAMAGED = "is no whole data set of save_to_disk ({error}); write it again."
 
 
 def find_saved(spec: str, path: Path, images: Path | None) -> Source | None:
     """The source in such a folder."""
     if not any((path / mark).is_file() for mark in MARKS):
         return None
-    return make_source(str(path), datasets.load_from_disk(str(path)), images or path)
+    try:
+        dataset = datasets.load_from_disk(str(path))
+    except Exception as error:  # the library does not say what a damaged folder makes it raise
+        raise ValueError(f"The folder {path} {DAMAGED.format(error=error)}") from error
+    return make_source(str(path), dataset, images or path)
 
 
 def make_source(name: str, dataset: datasets.Dataset | datasets.DatasetDict, images: Path) -> Source:
@@ -32,7 +38,19 @@ def make_source(name: str, dataset: datasets.Dataset | datasets.DatasetDict, ima
 
 
 def read_stored(name: str, parts: Mapping[str | None, datasets.Dataset], images: Path) -> Iterator[RawRow]:
-    """All rows, images as they are stored, classes by their names."""
+    """All rows, images as they are stored, classes by their names.
+
+    Raises:
+        ValueError: for data that are damaged.
+    """
+    try:
+        yield from read_parts(name, parts, images)
+    except ARROW_ERRORS as error:
+        raise ValueError(f"The data set {name} {DAMAGED.format(error=error)}") from error
+
+
+def read_parts(name: str, parts: Mapping[str | None, datasets.Dataset], images: Path) -> Iterator[RawRow]:
+    """See [`read_stored`]."""
     for split, dataset in parts.items():
         classes = {key: kind for key, kind in dataset.features.items() if isinstance(kind, datasets.ClassLabel)}
         tables = dataset.with_format("arrow").iter(batch_size=100)

@@ -1,12 +1,12 @@
 """ScienceQA as its authors publish it: `problems.json`, `pid_splits.json`, and a folder of images."""
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ..json_text import load_json
 from ..rows import RawRow, RowError
 from ..source import Layout, Source, file_stamp
 
@@ -41,15 +41,29 @@ def find_images_folder(folder: Path) -> Path:
 
 def read_problems(folder: Path, images: Path) -> Iterator[RawRow | RowError]:
     """All problems of the official splits, in their order there."""
-    problems, splits = read_object(folder / PROBLEMS), read_object(folder / SPLITS)
+    problems = read_object(folder / PROBLEMS)
     source = str(folder / PROBLEMS)
-    for split in OFFICIAL:
-        for position, pid in enumerate(map(str, splits.get(split, []))):
+    for split, ids in read_splits(folder / SPLITS).items():
+        for position, pid in enumerate(ids):
             problem = problems.get(pid)
             if isinstance(problem, dict):
                 yield RawRow(source, pid, position, {**problem, "id": pid}, split, images)
             else:
                 yield RowError(source, pid, None, f"is not there, but {SPLITS} lists it; take it out.")
+
+
+def read_splits(path: Path) -> dict[str, list[str]]:
+    """The ids of each official split.
+
+    Raises:
+        ValueError: if a split is no list of ids.
+    """
+    splits = read_object(path)
+    for split in OFFICIAL:
+        ids = splits.get(split, [])
+        if not isinstance(ids, list) or not all(isinstance(pid, (str, int)) for pid in ids):
+            raise ValueError(f"{path}: {split} is no list of problem ids; download it again.")
+    return {split: [str(pid) for pid in splits.get(split, [])] for split in OFFICIAL}
 
 
 def read_object(path: Path) -> dict:
@@ -60,10 +74,7 @@ def read_object(path: Path) -> dict:
     """
     if not path.is_file():
         raise ValueError(f"There is no file {path}; ScienceQA needs {PROBLEMS} and {SPLITS} side by side.")
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); download it again.") from None
+    content = load_json(path, "download it again")
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no object; download it again.")
     return content

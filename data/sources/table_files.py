@@ -1,7 +1,6 @@
 """Tables, one row for each example: JSON-lines, JSON, CSV and Parquet files."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..json_text import parse_json
 from ..rows import RawRow, RowError
 from ..source import Source, file_stamp
 from ..splits import TRAIN
 
 
+# Characters in a cell of a CSV file, by default 131,072: more are a quotation mark that is never closed.
+LONGEST_CELL = 10_000_000
+# What Arrow raises, depending on the place, for data that are cut short, damaged, or of no Python type.
+ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError)
 # A row as its reader has it: number and content, which is an exception where it could not be read.
 Numbered = tuple[int, Any]
 
@@ -25,7 +29,7 @@ def read_lines(path: Path) -> Iterator[Numbered]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 try:
-                    content = json.loads(line)
+                    content = parse_json(line)
                 except ValueError as error:
                     content = error
                 yield number, content
@@ -38,14 +42,15 @@ def read_list(path: Path) -> Iterator[Numbered]:
         yield from read_lines(path)
         return
     try:
-        rows = json.loads(content)
+        rows = parse_json(content)
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from None
+        raise ValueError(f"{path} is not valid JSON: {error}; write it again.") from None
     yield from enumerate(rows)
 
 
 def read_csv(path: Path) -> Iterator[Numbered]:
     """The rows of a CSV file with a line of column names, each by the line it begins on."""
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         try:
@@ -68,12 +73,11 @@ def read_csv(path: Path) -> Iterator[Numbered]:
 def read_parquet(path: Path) -> Iterator[Numbered]:
     """The rows of a Parquet file."""
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is no Parquet file: {error}") from None
-    with file:
-        rows = (row for batch in file.iter_batches(batch_size=100) for row in batch.to_pylist())
-        yield from enumerate(rows)
+        with pq.ParquetFile(path) as file:
+            rows = (row for batch in file.iter_batches(batch_size=100) for row in batch.to_pylist())
+            yield from enumerate(rows)
+    except ARROW_ERRORS as error:
+        raise ValueError(f"{path} is no Parquet file that can be read ({error}); write it again.") from error
 
 
 READERS: dict[str, Callable[[Path], Iterator[Numbered]]] = {
@@ -92,14 +96,14 @@ def is_table(path: Path) -> bool:
 def read_tables(files: Mapping[Path, str | None], images: Path | None) -> Iterator[RawRow | RowError]:
     """The rows of files, each with the split it is, or `None` where its rows say so."""
     for path, split in files.items():
-        count = 0
-        for count, (number, content) in enumerate(READERS[path.suffix](path), 1):
+        position = -1
+        for position, (number, content) in enumerate(READERS[path.suffix](path)):
             if isinstance(content, dict):
-                yield RawRow(str(path), number, count - 1, content, split, images or path.parent)
+                yield RawRow(str(path), number, position, content, split, images or path.parent)
             else:
                 fault = f"cannot be read ({content})" if isinstance(content, ValueError) else "is no object"
                 yield RowError(str(path), number, None, f"{fault}; write a JSON object or a row of the table.")
-        if not count:
+        if position < 0:
             raise ValueError(f"{path} is empty: it holds no rows.")
 
 

@@ -17,6 +17,7 @@ from mmcot.data.rows import RowError
 from mmcot.modeling_mmcot.prompt_mmcot import flatten, letter
 
 
+NESTED = json.loads("[" * 500 + "]" * 500)
 GOOD = {"id": "good", "question": "What?", "choices": ["red", "blue", "green"], "answer": 1}
 SKIP = DataArguments(on_error="skip")
 
@@ -79,8 +80,19 @@ BAD_ROWS = {
         "image",
         "leaves .*; write an absolute path or set data.images",
     ),
+    "NUL in a path": ({"image": "a\0.png"}, "image", r"is 'a\\x00.png', which no file can be called"),
+    "half a character in a path": (
+        {"image": "\ud83d.png"},
+        "image",
+        r"is '\\ud83d.png', which no file can be called",
+    ),
+    "endless path": ({"image": "a/" * 3000}, "image", "is 'a/a/.*', which no file can be called"),
     "missing picture": ({"image": "a.png"}, "image", "/a.png does not exist; set data.images"),
     "id twice": ({"id": "good"}, "id", "'good' is that of an earlier row of train; give each row its own"),
+    "nested too deeply": ('{"id": "bad", "question": ' + 20000 * "[", None, "cannot be read .*nested too deeply"),
+    "nested deeply": ({"answer": NESTED}, "answer", r"is \[\[\[\.\.\.\]\]\]; write an index"),
+    "options nested too deeply": ({"choices": 20000 * "["}, "choices", "write a list"),
+    "split of a long name": ({"split": "x" * 101}, "split", "write one word, such as test"),
     "nameless split": ({"split": ""}, "split", "is ''; write one word, such as test"),
     "path as split": ({"split": "../x"}, "split", "is '../x'; write one word, such as test"),
 }
@@ -88,8 +100,8 @@ BAD_ROWS = {
 
 @pytest.mark.parametrize(("change", "field", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_bad_row(change, field, reason, file):
-    spec = file(GOOD, "", {**GOOD, "id": "bad", **change})
-    with pytest.raises(RowError, match=f"mine.jsonl, row 3: {field} .*{reason}"):
+    spec = file(GOOD, "", change if isinstance(change, str) else {**GOOD, "id": "bad", **change})
+    with pytest.raises(RowError, match=f"mine.jsonl, row 3{f': {field}' if field else ''} .*{reason}"):
         load_data(spec)
     data = load_data(spec, SKIP)
     assert data.splits["train"]["id"][:] == ["good"]
@@ -151,6 +163,39 @@ def test_equal_options_beside_the_right_one_are_no_fault(file):
     assert load_splits(file({**GOOD, "choices": ["red", "blue", "red"]}))["train"]["answer"][:] == [1]
 
 
+def test_ids_of_further_rationales_are_taken(file):
+    twice = {**GOOD, "id": "7", "solution": ["So.", "Thus."]}
+    for rows in ([twice, {**GOOD, "id": "7#2"}], [{**GOOD, "id": "7#2"}, twice]):
+        with pytest.raises(
+            RowError, match="row 2: id '7#2' is that of an earlier row of train; give each row its own"
+        ):
+            load_splits(file(*rows))
+        data = load_data(file(*rows), SKIP)
+        assert data.splits["train"]["id"][:] == (["7", "7#2"] if rows[0] is twice else ["7#2"])
+        assert len(data.skipped) == 1
+    assert len(load_splits(file(twice, {**GOOD, "id": "7#2"}), DataArguments(rationales="first"))["train"]) == 2
+
+
+@pytest.mark.parametrize("name", ["prompt_length", "prompt_stage", "generated_rationale", "image_hashes"])
+def test_columns_that_training_makes(name, file):
+    with pytest.raises(
+        ValueError, match=rf"mine.jsonl has a column '{name}', .* --columns {name}=my_{name}, .*data.col"
+    ):
+        load_splits(file({**GOOD, name: "x"}), SKIP)
+    spec = file({**GOOD, name: "x"})
+    assert load_splits(spec, DataArguments(columns={name: f"my_{name}"}))["train"][f"my_{name}"][:] == ["x"]
+
+
+def test_names_that_no_column_can_have(file):
+    assert load_splits(file({**GOOD, "\ud800": "x", "": "y", "a\0b": "z"}))["train"].column_names[-1] == "solution"
+
+
+def test_what_cannot_be_printed_is_spelled_out(file):
+    spec = file(GOOD, {**GOOD, "id": "\x1b[31m\u2028", "answer": 9}, {**GOOD, "id": "good", "image": "\x1b.png"})
+    for entry in load_data(spec, SKIP).skipped:
+        assert str(RowError(**entry)).isprintable()
+
+
 def test_numbers_and_texts_that_agree(file):
     row = load_splits(file({**GOOD, "choices": [0, 1, 2.5], "answer": "1"}))["train"][0]
     assert (row["choices"], row["answer"]) == (["0", "1", "2.5"], 1)
@@ -187,46 +232,6 @@ def test_row_of_a_csv_file_is_the_line_it_begins_on(tmp_path):
     assert data.splits["train"]["question"][:] == ["What\nis\nit?"]
     assert [(entry["row"], entry["field"]) for entry in data.skipped] == [(5, "choices"), (6, None), (7, "choices")]
     assert "5 cells under 4 column names" in data.skipped[1]["reason"]
-
-
-BAD_FILES = {
-    "empty lines": ("a.jsonl", b"", "is empty: it holds no rows"),
-    "blank lines": ("a.jsonl", b"\n \n", "is empty: it holds no rows"),
-    "empty list": ("a.json", b"[]", "is empty: it holds no rows"),
-    "broken list": ("a.json", b'[{"id": 1}, {', "a.json is not valid JSON"),
-    "empty csv": ("a.csv", b"", "is empty: it holds no rows"),
-    "csv of names": ("a.csv", b"question,choices\n", "is empty: it holds no rows"),
-    "csv with a name twice": ("a.csv", b"id,id\n1,2\n", "two columns of one name; its columns are id, id"),
-    "open quotation mark": ("a.csv", b'id,question\n1,"What?\n', "a.csv, line 2: .*quotation mark missing"),
-    "csv of Latin-1": ("a.csv", b"id,question\n1,\xe9\n", "a.csv is not UTF-8; save it with that encoding"),
-    "empty parquet": ("a.parquet", b"", "a.parquet is no Parquet file"),
-    "broken parquet": ("a.parquet", b"PAR1 and then nothing", "a.parquet is no Parquet file"),
-    "broken problems": ("problems.json", b"{", "problems.json is not valid JSON"),
-    "problems in a list": ("problems.json", b"[]", "problems.json holds no object"),
-    "problems without splits": ("problems.json", b"{}", "There is no file .*pid_splits.json"),
-}
-
-
-@pytest.mark.parametrize(("name", "content", "message"), BAD_FILES.values(), ids=BAD_FILES)
-@pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_bad_file(name, content, message, on_error, tmp_path):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        load_splits(str(tmp_path / name), DataArguments(on_error=on_error))
-
-
-def test_empty_file_of_one_split(tmp_path):
-    (tmp_path / "train.jsonl").write_text(json.dumps(GOOD))
-    (tmp_path / "test.jsonl").write_text("")
-    with pytest.raises(ValueError, match="test.jsonl is empty"):
-        load_splits(str(tmp_path))
-
-
-def test_no_problems(tmp_path):
-    for name in ("problems.json", "pid_splits.json"):
-        (tmp_path / name).write_text("{}")
-    with pytest.raises(ValueError, match="is empty: it holds no rows"):
-        load_splits(str(tmp_path))
 
 
 def test_file_with_a_byte_order_mark(tmp_path):

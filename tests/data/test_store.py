@@ -1,6 +1,7 @@
 """Checked data sets on the disk: written once, opened ever after, made again when anything they depend on changed."""
 
 import json
+import resource
 
 import datasets
 import pytest
@@ -83,6 +84,19 @@ def test_interrupted_import_leaves_nothing(folder, cache, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         load_splits(str(folder))
     assert list(cache.iterdir()) == []
+
+
+def test_full_disk_is_said_and_leaves_nothing(folder, cache):
+    """A limit on the size of files stands for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="data set cannot be written to .*; make room there, or .*HF_DATASETS_CACHE"):
+            load_splits(str(folder))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(cache.iterdir()) == []
+    assert len(load_splits(str(folder))["test"]) == 3
 
 
 def test_two_processes_may_import_the_same_data(folder, cache, monkeypatch):
