@@ -1,6 +1,7 @@
 """The MMCoT network: a T5-family encoder-decoder whose encoder output is fused with image features."""
 
 import inspect
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +44,31 @@ class MMCoTPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _can_compile_fullgraph = True
-    # How the Hub was asked for this model; those of its further stages must come from the same commit.
+    # What `from_pretrained` was asked for: the models of further stages come from the same folder or commit.
     origin: dict[str, Any] = {}
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
+        name = pretrained_model_name_or_path
+        if name is not None and os.path.isdir(name):
+            # Also after the process went to another folder.
+            origin["pretrained_model_name_or_path"] = os.path.abspath(name)
+            folder = os.path.join(name, kwargs.get("subfolder") or "")
+            if kwargs.get("subfolder") and os.path.isdir(folder):
+                # The library joins sub-folder and absolute path, which gives the path: the model of a stage would get
+                # the generation settings of the root.
+                name, kwargs["subfolder"] = folder, ""
+        else:
+            origin["pretrained_model_name_or_path"] = name
+        loaded = super().from_pretrained(name, *args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # a tuple with `output_loading_info`
-        model.origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
+        model.origin = origin
         return loaded
 
     def __getstate__(self):
-        return {**vars(self), "origin": {}}  # a token is not for a copy or a file
+        # A token is not for a copy or a file.
+        return {**vars(self), "origin": {name: value for name, value in self.origin.items() if name != "token"}}
 
     def save_pretrained(
         self,

@@ -5,6 +5,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from transformers import PreTrainedModel
 from transformers.utils import logging
@@ -51,26 +52,32 @@ class StageModels(Mapping):
         self._models = dict(models or {})
         for stage in self.folders:
             if stage not in self._models:
-                self._models[stage] = self._load(self.folders[stage])
+                self._models[stage] = self._load(stage)
 
-    def _load(self, folder: str) -> PreTrainedModel:
-        if folder == ROOT_FOLDER:
+    def _load(self, stage: str) -> PreTrainedModel:
+        folder = self.folders[stage]
+        if folder == ROOT_FOLDER or folder in getattr(self.root, "peft_config", {}):
             return self.root
-        if self.has_adapters:
-            self._load_adapter(folder)
-            return self.root
-        where = {"subfolder": folder, **self.root.origin}
-        return type(self.root).from_pretrained(self.root.name_or_path, dtype=self.root.dtype, **where)
+        origin = dict(self.root.origin)
+        name = origin.pop("pretrained_model_name_or_path", "")
+        is_local = os.path.isdir(name)
+        if not name or is_local and not os.path.isdir(os.path.join(name, folder)):
+            raise ValueError(
+                f"{name or 'The model'} has no folder {folder!r} with the model of the stage {stage!r}. "
+                f"Put it there, or give the pipeline a model of your own, answer_model=..."
+            )
+        if not self.has_adapters:
+            return type(self.root).from_pretrained(name, subfolder=folder, dtype=self.root.dtype, **origin)
+        if is_local:  # transformers before 5.23 seeks the settings of a local adapter at the root
+            self._load_adapter(os.path.join(name, folder), folder, origin)
+        else:
+            self._load_adapter(name, folder, {"subfolder": folder, **origin})
+        return self.root
 
-    def _load_adapter(self, folder: str) -> None:
-        if folder in getattr(self.root, "peft_config", {}):
-            return
-        name, where = self.root.name_or_path, {"subfolder": folder, **self.root.origin}
-        if os.path.isdir(name):  # transformers before 5.23 seeks the settings of a local adapter at the root
-            name, where = os.path.join(name, folder), {}
+    def _load_adapter(self, name: str, adapter: str, where: dict[str, Any]) -> None:
         with without_false_alarms():
-            report = self.root.load_adapter(name, adapter_name=folder, adapter_kwargs=where)
-        lost = sorted(key for key in report.missing_keys if f".{folder}." in key)
+            report = self.root.load_adapter(name, adapter_name=adapter, adapter_kwargs=where)
+        lost = sorted(key for key in report.missing_keys if f".{adapter}." in key)
         if lost:
             raise ValueError(f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again.")
 

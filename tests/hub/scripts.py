@@ -30,7 +30,8 @@ def facts(pipe):
     for stage in pipe.stages:
         tensors = sorted(pipe.stages[stage].state_dict().items())
         text = b"".join(key.encode() + tensor.contiguous().numpy().tobytes() for key, tensor in tensors)
-        weights.append(hashlib.sha256(text).hexdigest())
+        settings = pipe.stages[stage].generation_config.max_new_tokens
+        weights.append(f"{hashlib.sha256(text).hexdigest()} of {stage}, {settings} tokens")
     return [release, answer["rationale"], answer["answer_text"], weights]
 
 question, *places = json.loads(sys.argv[1])

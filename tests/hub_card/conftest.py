@@ -20,6 +20,7 @@ def make_folder(make_model, loosen, processor):
 
     def make(folder, seed=0, release="first"):
         models = [loosen(make_model(seed=2 * seed + number, stages=STAGES)) for number in (0, 1)]
+        models[0].generation_config.max_new_tokens, models[1].generation_config.max_new_tokens = 30, 6
         MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
         with open(folder / "pipeline_mmcot.py", "a") as code:
             code.write(f"\nRELEASE = {release!r}\n")

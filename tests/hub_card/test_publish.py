@@ -45,7 +45,7 @@ def python(environment):
 
 @pytest.fixture
 def pull(python):
-    """Function of folders or names with their revisions: release, texts and weights of a pipeline from each."""
+    """Function of folders or names with their revisions: what a pipeline from each is and answers."""
     # Each place may bring a token.
     return lambda *places, **variables: json.loads(python(PULL, json.dumps([QUESTION, *places]), **variables))
 
@@ -186,6 +186,8 @@ class TestPull:
         assert [place[0] for place in (first, second, trial)] == ["first", "second", "trial"]
         assert len({*first[-1], *second[-1], *trial[-1]}) == 6
         assert pulled == [second, first, trial, second, second]
+        settings = {weights.rpartition(" of ")[2] for weights in second[-1]}
+        assert settings == {"rationale, 30 tokens", "answer, 6 tokens"}
 
     def test_adapters_come_from_the_commit_of_their_base(self, make_adapters, pull, logged_in, tmp_path):
         folders = [make_adapters(tmp_path / str(seed), seed) for seed in (0, 1)]
