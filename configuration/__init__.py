@@ -1,6 +1,7 @@
 """What a user edits: recipes (YAML) and the dataclasses they are checked against."""
 
 from ..modeling_mmcot import MMCoTConfig
+from .annotations import RecipeError
 from .arguments import (
     DataArguments,
     EvaluationArguments,
@@ -10,7 +11,7 @@ from .arguments import (
     ProcessorArguments,
     StageArguments,
 )
-from .recipe import Recipe, RecipeError, load_recipe
+from .recipe import Recipe, load_recipe
 
 
 __all__ = [

@@ -1,170 +1,219 @@
-"""What a recipe may say: one dataclass for each of its sections."""
+"""The sections of a recipe, each key said once: its name, what it may hold, its default, and what it means."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, ClassVar, Literal
 
-from transformers import Seq2SeqTrainingArguments
+from transformers import CONFIG_MAPPING, Seq2SeqTrainingArguments
+
+from .annotations import Range, check_fields, nearest
+
+
+Count = Annotated[int, Range(at_least=1)]
+Positive = Annotated[float, Range(above=0)]
+NotNegative = Annotated[float, Range(at_least=0)]
+Share = Annotated[float, Range(at_least=0, below=1)]
+Seed = Annotated[int, Range(at_least=0, below=2**32 - 1)]
 
 
 @dataclass
-class ModelArguments:
-    """Where the model comes from: existing checkpoints, or sizes to start from scratch.
-
-    Args:
-        text_model: folder or Hub id of an encoder-decoder language model, for instance `google/flan-t5-base`.
-        text_config: instead of `text_model`: its configuration, `model_type` first.
-        tokenizer: folder or Hub id. Without one that of `text_model`; for `text_config` one is trained on the
-            training split.
-        vocab_size: tokens of a trained tokenizer.
-        vision_model: folder or Hub id of an image encoder.
-        vision_config: instead of `vision_model`: its configuration. Without both, the model reads no pictures.
-        image_size: what pictures are resized to: the side of a square in pixels, or the `size` of an image processor,
-            such as `{shortest_edge: 224, longest_edge: 1333}`. Without it as the checkpoint of `vision_model` says;
-            for `vision_config` 224.
-        fast_start: prepare the language model of `text_config` for a short training (`training/fast_start.py`).
-        cache_features: compute the features of a frozen image encoder once per picture, and keep them on the disk.
-        quantization: arguments of `transformers.BitsAndBytesConfig`, such as `{load_in_4bit: true}`, for `text_model`;
-            for training with `lora` on a GPU (needs `bitsandbytes`).
-        config: further fields of `MMCoTConfig`, such as `freeze_vision`, `missing_image`, `gate_bias`.
-    """
-
-    text_model: str | None = None
-    text_config: dict[str, Any] | None = None
-    tokenizer: str | None = None
-    vocab_size: int = 1000
-    vision_model: str | None = None
-    vision_config: dict[str, Any] | None = None
-    image_size: int | dict[str, int] | None = None
-    fast_start: bool = False
-    cache_features: bool = True
-    quantization: dict[str, Any] | None = None
-    config: dict[str, Any] = field(default_factory=dict)
+class Section:
+    """A part of a recipe. Values that its annotations do not allow raise a `RecipeError` that names the key."""
 
     def __post_init__(self):
+        check_fields(self)
+
+
+@dataclass
+class DataArguments(Section):
+    """`data`: how a data set that was made elsewhere becomes examples with ScienceQA's columns."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Columns to rename, theirs to ours: `{explanation: solution}`."""
+    images: str | None = None
+    """Folder that the image paths of the data set start from; for A-OKVQA the COCO folder. By default the folder of
+    the file that names them."""
+    captions: str | None = None
+    """JSON file of captions by example id, which join the context."""
+    rationales: Literal["first", "all"] | None = None
+    """Of a data set with several rationales per example, which to take; with `all`, each makes an example of its own.
+    By default all for the training split and the first elsewhere."""
+    on_error: Literal["raise", "skip"] = "raise"
+    """What a bad row does: `raise` stops, `skip` leaves it out, counts it and lists it."""
+
+
+@dataclass
+class ModelArguments(Section):
+    """`model`: where the model comes from, either existing checkpoints, or sizes to start from scratch."""
+
+    text_model: str | None = None
+    """Folder or Hub id of an encoder-decoder language model, for instance `google/flan-t5-base`."""
+    text_config: dict[str, Any] | None = None
+    """Instead of `text_model`: its configuration, `model_type` first."""
+    tokenizer: str | None = None
+    """Folder or Hub id. By default that of `text_model`; for `text_config` one is trained on the training split."""
+    vocab_size: Count = 1000
+    """Most tokens that a trained tokenizer may have."""
+    vision_model: str | None = None
+    """Folder or Hub id of an image encoder."""
+    vision_config: dict[str, Any] | None = None
+    """Instead of `vision_model`: its configuration. Without both, the model reads text only."""
+    image_size: Count | dict[str, Count] | None = None
+    """What images are resized to: the side of a square in pixels, or the `size` of an image processor, such as
+    `{shortest_edge: 224, longest_edge: 1333}`. By default what the checkpoint of `vision_model` says; for
+    `vision_config` 224."""
+    fast_start: bool = False
+    """Prepare the language model of `text_config` for a short training (`training/start.py`)."""
+    cache_features: bool = True
+    """Compute the features of a frozen image encoder once per image, and keep them on the disk."""
+    quantization: dict[str, Any] | None = None
+    """Arguments of `transformers.BitsAndBytesConfig`, such as `{load_in_4bit: true}`, for `text_model`; for training
+    with `lora` on a GPU (needs `bitsandbytes`)."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Further fields of `MMCoTConfig`, such as `freeze_vision`, `missing_image`, `gate_bias`."""
+
+    def __post_init__(self):
+        super().__post_init__()
         if (self.text_model is None) == (self.text_config is None):
             raise ValueError("give either text_model (a checkpoint) or text_config (a start from scratch).")
         if self.vision_model is not None and self.vision_config is not None:
             raise ValueError("vision_model and vision_config exclude each other; keep one of them.")
+        for name, settings in (("text_config", self.text_config), ("vision_config", self.vision_config)):
+            if settings is not None:
+                check_network(name, **settings)
+
+
+def check_network(name: str, model_type: Any = None, **settings: Any) -> None:
+    """Refuses a network's configuration that transformers refuses, or would take while it ignores a mistyped key."""
+    if str(model_type) not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{name}.model_type is {model_type!r}; give one that transformers knows, such as t5 or resnet."
+        )
+    kind = CONFIG_MAPPING[model_type]
+    known = [*kind.attribute_map, *(entry.name for entry in fields(kind))]
+    for key in settings:
+        similar = nearest(key, known, cutoff=0.85)
+        if key not in known and similar is not None:
+            raise ValueError(f"{name} has the unknown key {key}: did you mean {similar}?")
+    try:
+        kind(**deepcopy(settings))
+    except Exception as error:  # each configuration has checks of its own
+        raise ValueError(f"{name}: {error}") from error
 
 
 @dataclass
-class DataArguments:
-    """How a data set that was made elsewhere becomes examples with ScienceQA's columns.
+class ProcessorArguments(Section):
+    """`processor`: the settings of `MMCoTProcessor`, which builds the texts that the model reads and learns."""
 
-    Args:
-        columns: renames, theirs to ours: `{explanation: solution}`.
-        images: folder that the data set's picture paths start from; for A-OKVQA the COCO folder. Without it the folder
-            of the file that names them.
-        captions: JSON file of captions by problem id, which join the context.
-        rationales: of a data set with several per problem, `first` or `all`, each then being an example of its own.
-            Without it all for the training split and the first elsewhere.
-        on_error: what a bad row does: `raise` stops, `skip` leaves it out, counts it and lists it.
-    """
-
-    columns: dict[str, str] = field(default_factory=dict)
-    images: str | None = None
-    captions: str | None = None
-    rationales: str | None = None
-    on_error: str = "raise"
-
-    def __post_init__(self):
-        if self.on_error not in ("raise", "skip"):
-            raise ValueError(f"on_error is {self.on_error!r}; use 'raise' or 'skip'.")
-        if self.rationales not in (None, "first", "all"):
-            raise ValueError(f"rationales is {self.rationales!r}; use 'first' or 'all'.")
-
-
-@dataclass
-class LoraArguments:
-    """Low-rank adapters (Hu et al., 2021) instead of all weights of the language model. The fusion, which is new, is
-    trained in full and saved with each adapter.
-
-    Args:
-        r: rank of the adapters.
-        lora_alpha: their scale; the update counts `lora_alpha / r`.
-        lora_dropout: share of an adapter's inputs dropped in training.
-        target_modules: regular expression that the full name of a linear layer must match.
-        merge: add each trained adapter to the base, so that the run ends with whole models.
-    """
-
-    r: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.0
-    target_modules: str = r"language_model\..*\.(q|v|q_proj|v_proj)"
-    merge: bool = False
-
-
-@dataclass
-class ProcessorArguments:
-    """The settings of `MMCoTProcessor`, which owns the words."""
-
-    max_length: int = 512
-    max_target_length: int = 512
-    newline: str = "space"
+    max_length: Count = 512
+    """Most tokens of a prompt."""
+    max_target_length: Count = 512
+    """Most tokens of a text to learn."""
+    newline: Literal["space", "official"] = "space"
+    """What a line break in a lecture or solution becomes; `official` writes a backslash and an n, as the official
+    code does."""
     lecture: bool = False
+    """Whether the rationale begins with the column `lecture`."""
+
+
+@dataclass
+class LoraArguments(Section):
+    """`lora`: low-rank adapters (Hu et al., 2021) instead of all weights of the language model.
+
+    The fusion of text and image, which is new, is trained in full and saved with each adapter.
+    """
+
+    r: Count = 16
+    """Rank of the adapters."""
+    lora_alpha: Count = 32
+    """Scale of the adapters: what they add is multiplied by `lora_alpha / r`."""
+    lora_dropout: Share = 0.0
+    """Share of an adapter's inputs that is dropped in training."""
+    target_modules: str = r"language_model\..*\.(q|v|q_proj|v_proj)"
+    """Regular expression that the full name of a linear layer must match to get an adapter."""
+    merge: bool = False
+    """Add each trained adapter to the base model, so that the run ends with whole models."""
+
+
+@dataclass
+class EvaluationArguments(Section):
+    """`evaluation`: the scores that a run reports."""
+
+    split: str = "test"
+    """The split that is scored at the end, by free generation."""
+    by: list[str] = field(default_factory=list)
+    """Columns of the data set to report accuracy by."""
+    batch_size: Count = 32
+    """Examples that are generated for together."""
+    validation_limit: Count = 200
+    """Most validation examples that are scored while training."""
+
+
+@dataclass
+class HubArguments(Section):
+    """Where a run is published as soon as it is complete: keys of `training`, named as in `TrainingArguments`."""
+
+    push_to_hub: bool = False
+    """Publish the run folder, as `mmcot push` does."""
+    hub_model_id: str | None = None
+    """`org/name`; by default the name of the run folder, in your own namespace."""
+    hub_private_repo: bool = False
+    """Only you see it."""
+    hub_revision: str | None = None
+    """Branch to publish to."""
 
 
 @dataclass
 class StageArguments(Seq2SeqTrainingArguments):
-    """Training of one model: every field of `Seq2SeqTrainingArguments`, with defaults that fit this model.
+    """`training` and the section of each model: every field of `Seq2SeqTrainingArguments`, with defaults for MMCoT."""
 
-    Args:
-        start_from: `base` (the model section) or `rationale` (the trained weights of stage 1).
-        gate_bias: where the gate's bias starts in this stage; without it as in `model.config`.
-        position_lr_factor: the relative position tables of T5 learn so many times faster. They hold logits, which have
-            to travel much farther than weights; 10 lets a from-scratch model find neighbouring words early.
-        generation_max_length: most tokens a text of this stage may have.
-    """
-
-    start_from: str = "base"
+    start_from: Literal["base", "rationale"] = "base"
+    """What training starts from: `base` (the section `model`) or `rationale` (the trained weights of stage 1)."""
     gate_bias: float | None = None
-    position_lr_factor: float = 1.0
-    generation_max_length: int | None = 128
+    """Start value of the gate's bias in this stage; by default as in `model.config`."""
+    position_lr_factor: Positive = 1.0
+    """The relative position tables of T5 learn so many times faster. They hold logits, which have to travel much
+    farther than weights; 10 lets a model that starts from scratch find neighbouring words early."""
+    generation_max_length: Count | None = 128
+    """Most tokens that a generated text of this stage may have."""
     remove_unused_columns: bool = False  # the collator reads the raw columns
     train_sampling_strategy: str = "group_by_length"
     length_column_name: str = "prompt_length"
-    save_strategy: str = "steps"
-    save_total_limit: int | None = 1
-    logging_steps: float = 50
+    save_total_limit: Count | None = 1
+    logging_steps: Positive = 50
     report_to: str | list[str] | None = "none"
     dataloader_pin_memory: bool = False
 
+    # The library leaves these unchecked, or finds out in the middle of a run.
+    narrowed: ClassVar[dict[str, Any]] = {
+        "per_device_train_batch_size": Count,
+        "per_device_eval_batch_size": Count,
+        "gradient_accumulation_steps": Count,
+        "max_steps": Literal[-1] | Count,
+        "num_train_epochs": Positive,
+        "learning_rate": Positive,
+        "warmup_steps": NotNegative,
+        "weight_decay": NotNegative,
+        "adam_beta1": Share,
+        "adam_beta2": Share,
+        "adam_epsilon": Positive,
+        "max_grad_norm": NotNegative,
+        "label_smoothing_factor": Share,
+        "neftune_noise_alpha": NotNegative | None,
+        "eval_steps": Positive | None,
+        "eval_delay": NotNegative,
+        "eval_accumulation_steps": Count | None,
+        "save_steps": Positive,
+        "generation_num_beams": Count | None,
+        "seed": Seed,
+        "data_seed": Seed | None,
+        "torch_empty_cache_steps": Count | None,
+        "dataloader_num_workers": Annotated[int, Range(at_least=0)],
+        "dataloader_prefetch_factor": Count | None,
+        "ddp_bucket_cap_mb": Count | None,
+        "ddp_timeout": Count,
+    }
+
     def __post_init__(self):
+        check_fields(self)
         super().__post_init__()
-        if self.start_from not in ("base", "rationale"):
-            raise ValueError(f"start_from is {self.start_from!r}; use 'base' or 'rationale'.")
-
-
-@dataclass
-class EvaluationArguments:
-    """The numbers a run reports.
-
-    Args:
-        split: scored at the end, by free generation.
-        by: columns of the data set to report accuracy by.
-        batch_size: problems generated together.
-        validation_limit: at most so many validation problems are scored while training.
-    """
-
-    split: str = "test"
-    by: list[str] = field(default_factory=list)
-    batch_size: int = 32
-    validation_limit: int = 200
-
-
-@dataclass
-class HubArguments:
-    """Where a run is published as soon as it is complete: keys of the section `training`, named as in
-    `TrainingArguments`.
-
-    Args:
-        push_to_hub: publish the run folder, as `mmcot push` does.
-        hub_model_id: `org/name`; by default the name of the run folder, in your own namespace.
-        hub_private_repo: only you see it.
-        hub_revision: branch to publish to.
-    """
-
-    push_to_hub: bool = False
-    hub_model_id: str | None = None
-    hub_private_repo: bool = False
-    hub_revision: str | None = None

@@ -1,16 +1,22 @@
 """Recipes: a YAML file, overridden by the command line, as checked dataclasses."""
 
-import difflib
-import re
-from collections.abc import Collection, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, dataclass, field, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
-import yaml
-
-from ..modeling_mmcot.configuration_mmcot import ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER
+from ..modeling_mmcot.configuration_mmcot import CHAIN, DIRECT
+from .annotations import (
+    Range,
+    RecipeError,
+    alternatives,
+    annotations_of,
+    check_fields,
+    check_keys,
+    check_values,
+    keys_of,
+    shown,
+)
 from .arguments import (
     DataArguments,
     EvaluationArguments,
@@ -18,99 +24,66 @@ from .arguments import (
     LoraArguments,
     ModelArguments,
     ProcessorArguments,
+    Seed,
     StageArguments,
 )
+from .yaml_text import parse_yaml, shortened
 
 
-class RecipeLoader(yaml.SafeLoader):
-    """YAML in which, as in YAML 1.2, `1e-3` is a number and `no` a word (`eval_strategy: no`)."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-RecipeLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
-RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"),
-    list("-+0123456789."),
-)
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be run; the message names the key and says what to do."""
+LARGEST_FILE = 200_000  # bytes
+SHARED_SECTION = "training"
+ONE_STAGE = "one_stage"
+MODEL_SECTIONS = (*CHAIN, "joint", ONE_STAGE)
+# Fields of a recipe that are no keys of the file: they gather what several sections say.
+GATHERED = ("training", "hub", "settings")
+# Words that recipes used to have, by key: each is read as the one of today.
+OLD_WORDS = {"formats": {"answer": DIRECT}}
 
 
 @dataclass
 class Recipe:
-    """A whole run.
-
-    Args:
-        output_dir: run folder, which becomes a Hub repository.
-        dataset: data set spec, for instance `sketchqa:train=20000`.
-        seed: of data, weights and training.
-        mode: the key `stages`, what to train: `both` stages, each a model of its own; the `rationale` or the `answer`
-            model alone, in one folder one after the other; or `joint`, one model for both stages.
-        formats: instead of stages a one-stage baseline: `direct` (QCM-A), `rationale_answer` (QCM-RA) or
-            `answer_rationale` (QCM-AR). Each is the name of the stage that its model learns.
-        answer_rationales: what the answer model reads while it is trained: `gold` rationales, or `generated` ones,
-            written for each problem by a model that did not train on it.
-        folds: for `generated`, the number of further rationale models, each trained on all but one of so many parts
-            of the training split. They cost `folds - 1` times the training of the rationale model, or with `max_steps`
-            `folds` times.
-        lora: adapters instead of full training; see `LoraArguments`.
-        data, model, processor, evaluation, hub: see their dataclasses.
-        training: of each model by its name, `rationale`, `answer`, `joint`, `one_stage`; all start from the section
-            `training`.
-        settings: the resolved recipe as plain data.
-    """
+    """A whole run."""
 
     output_dir: str
+    """Run folder, which becomes a Hub repository."""
     dataset: str
-    seed: int
-    mode: str
-    formats: str | None
-    answer_rationales: str
-    folds: int
-    data: DataArguments
+    """Data set spec, for instance `sketchqa:train=20000`."""
     model: ModelArguments
-    processor: ProcessorArguments
-    evaluation: EvaluationArguments
-    lora: LoraArguments | None
-    hub: HubArguments
-    training: dict[str, StageArguments]
-    settings: dict[str, Any]
+    seed: Seed = 0
+    """Of data, weights and training."""
+    mode: Literal["both", "rationale", "answer", "joint"] = field(default="both", metadata={"key": "stages"})
+    """What to train: `both` stages, each a model of its own; the `rationale` or the `answer` model alone, in one
+    folder one after the other; or `joint`, one model for both stages."""
+    formats: Literal["direct", "rationale_answer", "answer_rationale"] | None = None
+    """Instead of two stages, a one-stage baseline: the stage that its model learns, QCM-A, QCM-RA or QCM-AR in the
+    paper's words."""
+    answer_rationales: Literal["gold", "generated"] = "gold"
+    """What the answer model reads while it is trained: `gold` rationales, or `generated` ones, written for each
+    example by a model that did not train on it."""
+    folds: Annotated[int, Range(at_least=2)] = 2
+    """For `generated`, the number of further rationale models, each trained on all but one of so many parts of the
+    training split. They cost `folds - 1` times the training of the rationale model, or with `max_steps` `folds`
+    times."""
+    data: DataArguments = field(default_factory=DataArguments)
+    processor: ProcessorArguments = field(default_factory=ProcessorArguments)
+    evaluation: EvaluationArguments = field(default_factory=EvaluationArguments)
+    lora: LoraArguments | None = None
+    training: dict[str, StageArguments] = field(default_factory=dict)
+    """By the name of a model: `rationale`, `answer`, `joint`, `one_stage`. In the file, each has a section of its own,
+    which overrides the section `training`."""
+    hub: HubArguments = field(default_factory=HubArguments)
+    """In the file, keys of the section `training`."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the file and the command line say, as plain data."""
 
-
-PLAIN_KEYS = {
-    "output_dir": str,
-    "dataset": str,
-    "seed": int,
-    "stages": str,
-    "formats": str | None,
-    "answer_rationales": str,
-    "folds": int,
-}
-DEFAULTS = {"seed": 0, "stages": "both", "formats": None, "answer_rationales": "gold", "folds": 2}
-CHOICES = {
-    "stages": ("both", "rationale", "answer", "joint"),
-    "formats": (None, DIRECT, RATIONALE_ANSWER, ANSWER_RATIONALE),
-    "answer_rationales": ("gold", "generated"),
-}
-SECTIONS = {
-    "data": DataArguments,
-    "model": ModelArguments,
-    "processor": ProcessorArguments,
-    "evaluation": EvaluationArguments,
-}
-LORA = "lora"
-SHARED_SECTION = "training"
-# Words that recipes used to have, by key: each is read as the one of today.
-OLD_WORDS = {"formats": {"answer": DIRECT}}
-ONE_STAGE = "one_stage"
-MODEL_SECTIONS = ("rationale", "answer", "joint", ONE_STAGE)
+    def __post_init__(self):
+        check_fields(self)
+        if self.formats and self.mode != "both":
+            raise RecipeError("formats trains a one-stage model and has no stages; leave one of the two out.")
+        if self.model.quantization and (self.lora is None or self.lora.merge):
+            raise RecipeError(
+                "model.quantization is for training with lora, without lora.merge; add the section lora."
+            )
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -121,32 +94,70 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         overrides: words of the command line, `--seed 1 --rationale.max_steps 100`.
 
     Raises:
-        RecipeError: for anything that is missing, unknown or of the wrong type.
+        RecipeError: for anything that is missing, unknown, of the wrong type or out of range.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RecipeError(f"There is no recipe {path}; give the path of a YAML file.")
-    try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(settings, dict):
-        raise RecipeError(f"{path} must hold 'key: value' lines.")
+    settings = read_settings(path)
     apply_overrides(settings, overrides)
     return build_recipe(settings)
 
 
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings in a recipe file, of today or older, as plain data; only their YAML is checked.
+
+    Raises:
+        RecipeError: for a file that is absent, unreadable, no YAML, or holds something else than settings.
+    """
+    name = shortened(str(path), 300)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise RecipeError(f"There is no recipe {name}; give the path of a YAML file.") from None
+    except IsADirectoryError:
+        raise RecipeError(f"{name} is a folder; give the path of a YAML file.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"Cannot read the recipe {name}: {reason}. Give the path of a YAML file.") from error
+    if len(content) > LARGEST_FILE:
+        raise RecipeError(f"{name} is larger than {LARGEST_FILE // 1000} kB, so it is no recipe; give a YAML file.")
+    try:
+        settings = parse_yaml(content)
+    except ValueError as error:
+        raise RecipeError(f"{name} is not valid YAML: {error}.") from None
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{name} must hold 'key: value' lines.")
+    return with_words_of_today(settings)
+
+
 def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> None:
     """Puts `--section.key value` words into the settings; a value is read as YAML."""
-    words = [part for word in overrides for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
-        raise RecipeError(f"Overrides come as --key value pairs; cannot read {' '.join(overrides)!r}.")
-    for key, value in zip(words[::2], words[1::2], strict=True):
-        *sections, name = key.removeprefix("--").split(".")
+    for key, text in override_pairs(overrides):
+        *sections, name = key.split(".")
         target = settings
-        for section in sections:
-            target = target.setdefault(section, {})
-        target[name] = yaml.load(value, RecipeLoader)
+        for depth, section in enumerate(sections, start=1):
+            if target.get(section) is None:
+                target[section] = {}
+            target = target[section]
+            if not isinstance(target, dict):
+                parent = ".".join(sections[:depth])
+                raise RecipeError(f"--{shortened(key)}: {parent} is {shown(target)}, no section with keys in it.")
+        try:
+            target[name] = parse_yaml(text)
+        except ValueError as error:
+            example = f"--{key} '\"some text\"'"
+            raise RecipeError(f"--{key} {shown(text)}: not valid YAML: {error}. Quote a text: {example}.") from None
+
+
+def override_pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Key and value of each override, which come as `--key value` or as `--key=value`."""
+    words = iter(overrides)
+    for word in words:
+        key, equals, value = word.partition("=")
+        text = value if equals else next(words, "--")
+        if not key.startswith("--") or not all(key[2:].split(".")) or (not equals and text.startswith("--")):
+            given = shown(" ".join(overrides))
+            raise RecipeError(f"Overrides come as --key value pairs; cannot read {given} from {shown(word)} on.")
+        yield key[2:], text
 
 
 def with_words_of_today(settings: dict[str, Any]) -> dict[str, Any]:
@@ -158,29 +169,85 @@ def with_words_of_today(settings: dict[str, Any]) -> dict[str, Any]:
 def build_recipe(settings: dict[str, Any]) -> Recipe:
     """Checks plain settings and makes the dataclasses of them."""
     settings = with_words_of_today(settings)
-    check_keys("", settings, [*PLAIN_KEYS, *SECTIONS, LORA, SHARED_SECTION, *MODEL_SECTIONS])
-    for key in ("output_dir", "dataset", "model"):
-        if settings.get(key) is None:
+    settings.setdefault("seed", Recipe.seed)
+    keys = {key: entry for key, entry in keys_of(Recipe).items() if entry.name not in GATHERED}
+    check_keys("", settings, [*keys, SHARED_SECTION, *MODEL_SECTIONS])
+    for key, entry in keys.items():
+        if entry.default is MISSING and entry.default_factory is MISSING and settings.get(key) is None:
             raise RecipeError(f"The recipe needs {key}.")
-    plain = DEFAULTS | {key: settings[key] for key in PLAIN_KEYS if key in settings}
-    settings["seed"] = plain["seed"]
-    check_types("", plain, PLAIN_KEYS)
-    check_choices(plain)
-    sections = {name: build_section(name, kind, read_section(settings, name)) for name, kind in SECTIONS.items()}
-    lora = build_section(LORA, LoraArguments, read_section(settings, LORA)) if settings.get(LORA) is not None else None
-    if sections["model"].quantization and (lora is None or lora.merge):
-        raise RecipeError("model.quantization is for training with lora, without lora.merge; add the section lora.")
-    hub = build_hub(settings)
-    training = {name: build_training(name, settings, plain["seed"]) for name in MODEL_SECTIONS}
-    mode = plain.pop("stages")
-    return Recipe(mode=mode, **plain, **sections, lora=lora, hub=hub, training=training, settings=settings)
+    kinds = {key: section_kind(annotations_of(Recipe)[key]) for key in keys}
+    plain = {key: settings[key] for key, kind in kinds.items() if kind is None and key in settings}
+    check_values(Recipe, plain)
+    sections = {
+        key: build_section(key, kind, read_section(settings, key))
+        for key, kind in kinds.items()
+        if kind is not None and settings.get(key) is not None
+    }
+    values = {keys[key].name: value for key, value in {**plain, **sections}.items()}
+    return Recipe(**values, training=build_training(settings), hub=build_hub(settings), settings=settings)
+
+
+def section_kind(annotation: Any) -> type | None:
+    """The dataclass that a key's section is read into; nothing for a key with a plain value."""
+    return next(filter(is_dataclass, alternatives(annotation)), None)
+
+
+def read_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the recipe says under one heading; nothing where the heading is absent or empty."""
+    section = settings.get(name)
+    if section is not None and not isinstance(section, dict):
+        raise RecipeError(f"{name} is {shown(section)}; it must be a section of 'key: value' lines.")
+    return section or {}
+
+
+def build_section(name: str, kind: type, values: dict[str, Any]) -> Any:
+    """One section as its dataclass."""
+    check_section(name, kind, values)
+    return construct(name, kind, values)
+
+
+def check_section(name: str, kind: type, values: dict[str, Any]) -> None:
+    """Refuses what is unknown in a section, of the wrong kind or out of range."""
+    check_keys(name, values, keys_of(kind))
+    check_values(kind, values, name)
+
+
+def construct(name: str, kind: type, values: dict[str, Any]) -> Any:
+    """A dataclass whose own checks name the section."""
+    try:
+        return kind(**values)
+    except Exception as error:  # the library's checks raise whatever they come across
+        raise RecipeError(f"{name}: {shortened(' '.join(str(error).split()), 500)}") from error
+
+
+def build_training(settings: dict[str, Any]) -> dict[str, StageArguments]:
+    """The training of each model: its own section over the shared one."""
+    shared = training_section(settings, SHARED_SECTION)
+    training = {}
+    for name in MODEL_SECTIONS:
+        own = training_section(settings, name)
+        folder = Path(settings["output_dir"], "run", "checkpoints", name)
+        values = {"seed": settings["seed"], **shared, **own, "output_dir": str(folder)}
+        training[name] = construct(name, StageArguments, values)
+    return training
+
+
+def training_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """What one section says of the training itself."""
+    values = {key: value for key, value in read_section(settings, name).items() if not is_of_hub(key)}
+    if "output_dir" in values:
+        raise RecipeError(f"{name}.output_dir: a run has one folder; put output_dir above the sections.")
+    check_section(name, StageArguments, values)
+    return values
 
 
 def build_hub(settings: dict[str, Any]) -> HubArguments:
     """Where the run is published. The models of a run make one repository, so this is never said of one of them."""
     for name in MODEL_SECTIONS:
         for key in filter(is_of_hub, read_section(settings, name)):
-            raise RecipeError(f"{name}.{key}: a run is published as a whole; put {key} under {SHARED_SECTION}.")
+            raise RecipeError(
+                f"{name}.{shortened(key)}: a run is published as a whole; put {shortened(key)} under {SHARED_SECTION}."
+            )
     shared = read_section(settings, SHARED_SECTION)
     hub = build_section(SHARED_SECTION, HubArguments, {key: shared[key] for key in filter(is_of_hub, shared)})
     hub.hub_model_id = hub.hub_model_id or Path(settings["output_dir"]).resolve().name
@@ -190,70 +257,3 @@ def build_hub(settings: dict[str, Any]) -> HubArguments:
 def is_of_hub(key: str) -> bool:
     """Whether a key of a training section is about the Hub; the Trainers of the models have nothing to do with it."""
     return key == "push_to_hub" or key.startswith("hub_")
-
-
-def build_training(name: str, settings: dict[str, Any], seed: int) -> StageArguments:
-    """The training of one model: its own section over the shared one."""
-    folder = Path(settings["output_dir"], "run", "checkpoints", name)
-    sections = {**read_section(settings, SHARED_SECTION), **read_section(settings, name)}
-    own = {key: value for key, value in sections.items() if not is_of_hub(key)}
-    return build_section(name, StageArguments, {"seed": seed, **own, "output_dir": str(folder)})
-
-
-def check_choices(plain: dict[str, Any]) -> None:
-    """Refuses words that name no way of training, and ways that exclude each other."""
-    for key, allowed in CHOICES.items():
-        if plain[key] not in allowed:
-            names = ", ".join(filter(None, allowed))
-            raise RecipeError(f"{key} is {plain[key]!r}; use one of {names}.")
-    if plain["formats"] and plain["stages"] != "both":
-        raise RecipeError("formats trains a one-stage model and has no stages; leave one of the two out.")
-    if plain["answer_rationales"] == "generated" and plain["folds"] < 2:
-        raise RecipeError(f"folds is {plain['folds']}; generated rationales need at least 2.")
-
-
-def read_section(settings: dict[str, Any], name: str) -> dict[str, Any]:
-    """What the recipe says under one heading; nothing where the heading is absent or empty."""
-    section = settings.get(name) or {}
-    if not isinstance(section, dict):
-        raise RecipeError(f"{name} must be a section of 'key: value' lines.")
-    return section
-
-
-def build_section(name: str, kind: type, values: dict[str, Any]) -> Any:
-    """One dataclass, with errors in the recipe's terms."""
-    known = {entry.name: entry for entry in fields(kind) if entry.init}
-    check_keys(name, values, known)
-    hints = get_type_hints(kind)
-    check_types(name, values, hints)
-    missing = [key for key, entry in known.items() if entry.default is MISSING and entry.default_factory is MISSING]
-    absent = [key for key in missing if key not in values]
-    if absent:
-        raise RecipeError(f"{name} needs {absent[0]}.")
-    try:
-        return kind(**values)
-    except (ValueError, TypeError, RuntimeError, ImportError) as error:
-        raise RecipeError(f"{name}: {' '.join(str(error).split())}") from error
-
-
-def check_keys(section: str, values: Collection[str], known: Collection[str]) -> None:
-    """Refuses an unknown key with the nearest known one."""
-    for key in values:
-        if key not in known:
-            nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}."
-            raise RecipeError(f"Unknown key {f'{section}.' * bool(section)}{key}: {hint}")
-
-
-def check_types(section: str, values: dict[str, Any], hints: dict[str, Any]) -> None:
-    """Refuses a value of a type that its plain annotation (numbers, text, lists, dictionaries) does not allow."""
-    for key, value in values.items():
-        hint = hints[key]
-        options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        allowed = tuple(get_origin(option) or option for option in options)
-        if not all(option in (int, float, str, bool, list, dict, type(None)) for option in allowed):
-            continue
-        allowed += (int,) if float in allowed else ()
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            names = " or ".join(option.__name__ for option in allowed if option is not type(None))
-            raise RecipeError(f"{f'{section}.' * bool(section)}{key} is {value!r}; it must be {names}.")

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
 from accelerate import PartialState
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..configuration import Recipe, RecipeError
-from ..configuration.recipe import SHARED_SECTION, is_of_hub, with_words_of_today
+from ..configuration.recipe import SHARED_SECTION, is_of_hub, read_section, read_settings
+from ..configuration.yaml_text import format_yaml
 
 
 # Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.
@@ -38,17 +38,14 @@ class RunFolder:
 
     def _claim(self, recipe: Recipe) -> None:
         path = self.root / "recipe.yaml"
-        text = yaml.safe_dump(recipe.settings, sort_keys=False, allow_unicode=True)
-        if path.exists():
-            there = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if what_is_trained(there) != what_is_trained(yaml.safe_load(text)):
-                raise RecipeError(
-                    f"{self.root} holds a run of another recipe: its {path.name} differs. "
-                    "Choose another output_dir, or remove the folder."
-                )
+        if path.exists() and what_is_trained(read_settings(path)) != what_is_trained(recipe.settings):
+            raise RecipeError(
+                f"{self.root} holds a run of another recipe: its {path.name} differs. "
+                "Choose another output_dir, or remove the folder."
+            )
         PartialState().wait_for_everyone()
         if PartialState().is_main_process:
-            replace_text(path, text)
+            replace_text(path, format_yaml(recipe.settings))
 
     def finished(self, phase: str) -> bool:
         """Whether a phase was completed, in this process or an earlier one."""
@@ -104,10 +101,9 @@ class RunFolder:
 
 def what_is_trained(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without what may change between calls: the place on the Hub, and that of two stages one is trained."""
-    settings = with_words_of_today(settings)
     one_by_one = settings.get("stages") in ("both", "rationale", "answer")
     kept = {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
-    shared = {key: value for key, value in (settings.get(SHARED_SECTION) or {}).items() if not is_of_hub(key)}
+    shared = {key: value for key, value in read_section(settings, SHARED_SECTION).items() if not is_of_hub(key)}
     return {**kept, SHARED_SECTION: shared}
 
 
