@@ -56,20 +56,20 @@ def main() -> None:
 
 def photographs(count: int) -> datasets.Dataset:
     """Distinct JPEG files of 640 x 480: shaded backgrounds with shapes, which compress as photographs do."""
-    pictures = [{"bytes": photograph(random.Random(seed)), "path": None} for seed in range(count)]
-    return datasets.Dataset.from_dict({"image": pictures}, datasets.Features(image=datasets.Image()))
+    images = [{"bytes": photograph(random.Random(seed)), "path": None} for seed in range(count)]
+    return datasets.Dataset.from_dict({"image": images}, datasets.Features(image=datasets.Image()))
 
 
 def photograph(choose: random.Random) -> bytes:
     """One of them."""
     shades = [Image.linear_gradient("L").rotate(choose.uniform(0, 360)).resize((640, 480)) for _ in "RGB"]
-    picture = Image.merge("RGB", shades)
-    draw = ImageDraw.Draw(picture)
+    image = Image.merge("RGB", shades)
+    draw = ImageDraw.Draw(image)
     for _ in range(60):
         x, y, size = choose.randrange(640), choose.randrange(480), choose.randrange(10, 120)
         draw.ellipse((x, y, x + size, y + size / 2), fill=tuple(choose.randrange(256) for _ in "RGB"))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
+    image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from ..configuration import DataArguments
-from .examples import ADDED_COLUMNS, CAPTION, COLUMNS, read_example, repeat_for_rationales
+from .examples import ADDED_COLUMNS, CAPTION, COLUMNS, make_example, repeat_for_rationales
 from .images import check_image, find_images, list_images
 from .rows import HALF_CHARACTER, RawRow, RowError, is_scalar, shorten
 from .source import Source
@@ -149,7 +149,7 @@ def take_survey(reader: Reader) -> Survey:
 def check_rows(
     reader: Reader, survey: Survey, arguments: DataArguments, skipped: list[RowError]
 ) -> Iterator[dict[str, list[Example]]]:
-    """Checks all rows and decodes every picture once.
+    """Checks all rows and decodes every image once.
 
     Args:
         skipped: gets the bad rows, where `arguments` say to skip them.
@@ -171,18 +171,19 @@ def check_rows(
 
 
 def check_row(row: RawRow | RowError, survey: Survey) -> Example | RowError:
-    """The example of a row, its pictures as `datasets` stores them, or what is wrong with it."""
+    """The example of a row, its images as `datasets` stores them, or what is wrong with it."""
     if isinstance(row, RowError):
         return row
     try:
-        example = read_example(row, survey.further)
-        pictures = find_images(row)
-        for picture in pictures:
-            check_image(row, picture)
+        example = make_example(row, survey.further)
+        images = find_images(row)
+        for image in images:
+            check_image(row, image)
     except RowError as error:
         return error
-    example["image"] = (pictures if survey.several_images else pictures[0]) if pictures else None
-    return example
+    if not images:
+        return example | {"image": None}
+    return example | {"image": images if survey.several_images else images[0]}
 
 
 def sort_out(

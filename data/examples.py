@@ -27,15 +27,15 @@ def make_features(further: Iterable[str], several_images: bool) -> datasets.Feat
 
     Args:
         further: names of columns beyond [`COLUMNS`].
-        several_images: whether `image` is a list of pictures.
+        several_images: whether `image` is a list of images.
     """
     types = dict.fromkeys(COLUMNS, TEXT) | {"choices": datasets.List(TEXT), "answer": datasets.Value("int64")}
     types["image"] = datasets.List(datasets.Image()) if several_images else datasets.Image()
     return datasets.Features(types | dict.fromkeys(sorted(further), TEXT))
 
 
-def read_example(row: RawRow, further: Iterable[str]) -> dict[str, Any]:
-    """Every column of an example but its pictures; `solution` as the list of its rationales.
+def make_example(row: RawRow, further: Iterable[str]) -> dict[str, Any]:
+    """Every column of an example but its images; `solution` as the list of its rationales.
 
     Raises:
         RowError: for a row without question, with fewer than two options, or with an answer that is none of them.

@@ -1,4 +1,4 @@
-"""The picture column of a data set, whether a problem has one picture, several, or none."""
+"""The image column of a data set, whether an example has one image, several, or none."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,16 +29,17 @@ def stored_images(dataset: datasets.Dataset) -> list[Stored]:
 
 
 def has_image(dataset: datasets.Dataset) -> list[bool]:
-    """For each row whether it has a picture."""
+    """For each example whether it has an image."""
     return [bool(as_list(stored)) for stored in stored_images(dataset)]
 
 
 def as_list(entry: Any) -> list[Any]:
-    """The pictures of one row, stored or decoded; empty where it has none."""
-    return [picture for picture in (entry if isinstance(entry, list) else [entry]) if picture is not None]
+    """The images of one example, stored or decoded; empty where it has none."""
+    images = entry if isinstance(entry, list) else [entry]
+    return [image for image in images if image is not None]
 
 
-def replace_images(dataset: datasets.Dataset, pictures: Sequence[Stored]) -> datasets.Dataset:
-    """The data set with another picture column."""
+def replace_images(dataset: datasets.Dataset, images: Sequence[Stored]) -> datasets.Dataset:
+    """The data set with another image column."""
     feature = dataset.features["image"]
-    return dataset.remove_columns("image").add_column("image", list(pictures), feature=feature)
+    return dataset.remove_columns("image").add_column("image", list(images), feature=feature)

@@ -1,4 +1,4 @@
-"""The pictures of a row: where they are, and whether they can be read."""
+"""The images of a row: where they are, and whether they can be read."""
 
 import os
 from functools import lru_cache
@@ -12,7 +12,7 @@ from .source import file_stamp
 
 
 LONGEST_PATH = 1000
-# A picture as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.
+# An image as `datasets` stores it, `{"bytes", "path"}` with one of them `None`.
 Stored = dict[str, Any]
 
 
@@ -24,17 +24,17 @@ def list_images(row: RawRow) -> list[Any]:
 
 
 def find_images(row: RawRow) -> list[Stored]:
-    """The pictures a row names or holds, paths made absolute.
+    """The images that a row names or holds, paths made absolute.
 
     Raises:
-        RowError: for anything but paths and encoded pictures, and for a relative path that leaves its folder.
+        RowError: for anything but paths and encoded images, and for a relative path that leaves its folder.
     """
-    pictures = [locate(row, entry) for entry in list_images(row)]
-    return [picture for picture in pictures if picture]
+    images = [locate_image(row, entry) for entry in list_images(row)]
+    return [image for image in images if image]
 
 
-def locate(row: RawRow, entry: Any) -> Stored | None:
-    """One picture, or `None` for an empty cell."""
+def locate_image(row: RawRow, entry: Any) -> Stored | None:
+    """One image, or `None` for an empty cell."""
     if isinstance(entry, dict):
         entry = entry.get("path") if entry.get("bytes") is None else entry["bytes"]
     if is_missing(entry):
@@ -53,13 +53,14 @@ def locate(row: RawRow, entry: Any) -> Stored | None:
     return {"bytes": None, "path": path}
 
 
-def check_image(row: RawRow, picture: Stored) -> None:
-    """Decodes a picture as the model will read it.
+def check_image(row: RawRow, image: Stored) -> None:
+    """Decodes an image as the model will read it.
 
     Raises:
         RowError: where that fails, and for one so large that it must be a mistake.
     """
-    path, content = picture["path"], picture["bytes"]
+    path = image["path"]
+    content = image["bytes"]
     fault = find_fault(content) if path is None else find_file_fault(*file_stamp(path))
     if fault:
         raise row.error("image", f"{path or '(embedded)'} {fault}", path)
@@ -67,7 +68,7 @@ def check_image(row: RawRow, picture: Stored) -> None:
 
 @lru_cache(maxsize=2**16)
 def find_file_fault(path: str, size: int | None, changed: int | None) -> str | None:
-    """What is wrong with a picture file. Several rows may share one: as long as it stays the same it is read once."""
+    """What is wrong with an image file. Several rows may share one: as long as it stays the same it is read once."""
     if not os.path.isfile(path):
         return "does not exist; set data.images to the folder that picture paths start from."
     return find_fault(path)

@@ -21,19 +21,20 @@ class RowError(ValueError):
 
     Args:
         source: its file or data set.
-        row: line of a text file, id of a problem, or else the position from 0.
+        row: line of a text file, id of a ScienceQA problem, or else the position from 0.
         field: the column at fault, or `None` for the row as a whole.
         reason: what is wrong and what to do.
-        picture: the file that would have to change.
+        image: the file that would have to change.
     """
 
-    def __init__(self, source: str, row: int | str, field: str | None, reason: str, picture: str | None = None):
-        source, reason = readable(source), readable(reason)
+    def __init__(self, source: str, row: int | str, field: str | None, reason: str, image: str | None = None):
+        source = readable(source)
         row = readable(row) if isinstance(row, str) else row
+        reason = readable(reason)
         place = f"{source}, row {row}"
         super().__init__(f"{place}: {field} {reason}" if field else f"{place} {reason}")
         self.entry = {"source": source, "row": row, "field": field, "reason": reason}
-        self.picture = picture
+        self.image = image
 
 
 @dataclass
@@ -45,7 +46,7 @@ class RawRow:
         position: from 0 in its source; the id of a row that has none.
         values: what the row says, by column.
         split: which split it belongs to, by any of its names; `None` where the row itself says so.
-        folder: where relative picture paths start.
+        folder: where relative image paths start.
     """
 
     source: str
@@ -73,9 +74,9 @@ class RawRow:
             raise self.error(name, f"is a {type(value).__name__}; write a text.")
         return str(value)
 
-    def error(self, field: str, reason: str, picture: str | None = None) -> RowError:
+    def error(self, field: str, reason: str, image: str | None = None) -> RowError:
         """What is wrong with this row."""
-        return RowError(self.source, self.row, field, reason, picture)
+        return RowError(self.source, self.row, field, reason, image)
 
 
 def is_missing(value: Any) -> bool:

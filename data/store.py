@@ -32,7 +32,7 @@ def import_source(source: Source, arguments: DataArguments) -> Path:
     """The folder with a source's checked examples, made if it is not there.
 
     The folder lies in the cache of `datasets`, under a name made of all that its content depends on. Where bad
-    pictures were left out, that includes their present state, so that a mended picture comes back.
+    images were left out, that includes their present state, so that a mended image comes back.
 
     Args:
         source: where the rows are.
@@ -77,8 +77,8 @@ def build(folder: Path, source: Source, arguments: DataArguments) -> None:
     write_splits(folder, features, check_rows(reader, survey, arguments, skipped))
     if len(skipped) == survey.rows:
         raise ValueError(f"All {survey.rows} rows of {source.name} are bad; the first: {skipped[0]}")
-    pictures = sorted({error.picture for error in skipped if error.picture})
-    record = {"skipped": [error.entry for error in skipped], "pictures": [file_stamp(path) for path in pictures]}
+    images = sorted({error.image for error in skipped if error.image})
+    record = {"skipped": [error.entry for error in skipped], "pictures": [file_stamp(path) for path in images]}
     (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

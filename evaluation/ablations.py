@@ -52,7 +52,7 @@ def run_ablations(
             continue
         rationales = ablated_rationales(ablation, dataset, processor, predictions)
         changed = ablated_images(ablation, dataset, seed)
-        ablated[name] = predict(models, processor, changed, rationales=rationales, **options)
+        ablated[name] = predict(models, processor, changed, rationales=rationales, progress=True, **options)
     return ablated
 
 

@@ -38,59 +38,70 @@ def generate_texts(
     written: Mapping[str, Sequence[str]] | None = None,
     features: FeatureCache | None = None,
     batch_size: int = 32,
-    progress: bool = True,
+    progress: bool = False,
     **generate_kwargs,
 ) -> tuple[list[str], list[list[float] | None]]:
-    """What the model writes for each row, in the order of the rows. Several processes share the work.
+    """What the model writes for each example of a data set, in its order. Several processes share the work.
 
     Args:
-        dataset: the problems; their labels are not read.
+        dataset: the examples; their labels are not read.
         stage: which prompt to build.
-        written: what earlier stages wrote, by stage, a text for each row.
-        features: vision features computed before; the data set then names its pictures by their hashes.
-        batch_size: rows generated together; rows of like length share a batch.
-        progress: show a progress bar.
+        written: what earlier stages wrote, by stage, a text for each example.
+        features: vision features computed before; the data set then names its images by their hashes.
+        batch_size: examples that are generated together; those of like length share a batch.
+        progress: show a progress bar on a terminal.
         generate_kwargs: passed on to `generate()`.
 
     Returns:
         The texts, and how probable the model finds each option (`None` for stages that write a rationale).
     """
-    rows = visible(dataset)
-    text_rows = without_images(rows)
+    examples = visible(dataset)
+    prompts = build_prompts(processor, examples, stage, written or {})
     if model.vision_tower is None:
-        rows = text_rows
-    prompts = [
-        processor.build_prompt(row, stage, **{name: texts[position] for name, texts in (written or {}).items()})
-        for position, row in enumerate(text_rows)
-    ]
-    state = PartialState()
-    order = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))
-    order = order[state.process_index :: state.num_processes]
+        examples = without_images(examples)
     was_training = model.training
     model.eval()
     outputs = {}
-    starts = range(0, len(order), batch_size)
-    for start in tqdm(starts, desc=f"writing {stage}", disable=not (progress and state.is_main_process), leave=False):
-        positions = order[start : start + batch_size]
-        batch = [rows[position] for position in positions]
+    hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
+    for positions in tqdm(own_batches(prompts, batch_size), desc=f"writing {stage}", disable=hidden, leave=False):
+        batch = [examples[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])
         inputs.update(image_inputs(processor, batch, features))
-        choices = [row["choices"] for row in batch]
+        choices = [example["choices"] for example in batch]
         texts, scores = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
         outputs.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
     everything = dict(gather_object(list(outputs.items())))
-    in_rows = [everything[position] for position in range(len(prompts))]
-    return [text for text, _ in in_rows], [score for _, score in in_rows]
+    in_order = [everything[position] for position in range(len(prompts))]
+    return [text for text, _ in in_order], [scores for _, scores in in_order]
+
+
+def build_prompts(
+    processor: MMCoTProcessor, examples: datasets.Dataset, stage: str, written: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """The prompt of each example; see [`generate_texts`] for the arguments."""
+    prompts = []
+    for position, example in enumerate(without_images(examples)):
+        earlier = {name: texts[position] for name, texts in written.items()}
+        prompts.append(processor.build_prompt(example, stage, **earlier))
+    return prompts
+
+
+def own_batches(prompts: Sequence[str], batch_size: int) -> list[list[int]]:
+    """Positions of the prompts that this process has to do, the longest first, in batches."""
+    state = PartialState()
+    longest_first = sorted(range(len(prompts)), key=lambda position: -len(prompts[position]))
+    own = longest_first[state.process_index :: state.num_processes]
+    return [own[start : start + batch_size] for start in range(0, len(own), batch_size)]
 
 
 def image_inputs(
-    processor: MMCoTProcessor, rows: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
+    processor: MMCoTProcessor, examples: Sequence[Mapping[str, Any]], features: FeatureCache | None = None
 ) -> dict[str, torch.Tensor]:
-    """The pictures of rows as the model takes them: pixels, or cached features. Empty where no row has any."""
+    """The images of examples as the model takes them: pixels, or cached features. Empty where none has any."""
     if features is None:
-        return processor.encode_images([row.get("image") for row in rows])
-    return features.inputs([row[IMAGE_HASHES] for row in rows])
+        return processor.encode_images([example.get("image") for example in examples])
+    return features.inputs([example[IMAGE_HASHES] for example in examples])
 
 
 def predict(
@@ -101,13 +112,13 @@ def predict(
     features: Mapping[str, FeatureCache] | None = None,
     **options,
 ) -> list[dict[str, Any]]:
-    """Answers every problem of a data set.
+    """Answers every example of a data set.
 
     Args:
         models: by stage; `rationale` and `answer`, or a one-stage model alone.
-        rationales: for two stages, what the answer is to be inferred from, one per row, instead of what the
+        rationales: for two stages, what the answer is to be inferred from, one per example, instead of what the
             rationale stage writes.
-        features: by stage, caches of what frozen towers say of pictures; what they lack is computed.
+        features: by stage, caches of what frozen towers say of images; what they lack is computed.
         options: see [`generate_texts`].
 
     Returns:
@@ -139,16 +150,15 @@ def prediction_rows(
 ) -> list[dict[str, Any]]:
     """What the last or only stage wrote as predictions, see [`predict`]; with the rationales it read, if any."""
     rows = []
-    for position, (row, text, scores) in enumerate(
-        zip(dataset.select_columns(["id", "choices"]), *written, strict=True)
-    ):
+    examples = dataset.select_columns(["id", "choices"])
+    for position, (example, text, scores) in enumerate(zip(examples, *written, strict=True)):
         rationale, answer = processor.split_output(text, stage)
         if rationales is not None:
             rationale = processor.parse_rationale(rationales[position])
-        index = processor.parse_answer(answer, row["choices"])
+        index = processor.parse_answer(answer, example["choices"])
         rows.append(
             {
-                "id": row["id"],
+                "id": example["id"],
                 "rationale": rationale,
                 "answer_text": answer,
                 "answer": None if index is None else letter(index),

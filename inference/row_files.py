@@ -41,7 +41,7 @@ def complete_rows(
     ids = dataset["id"][: len(rows)]
     if [row["id"] for row in rows] != list(ids):
         raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
-    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=not is_main) as bar:
+    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=None if is_main else True) as bar:
         while len(rows) < len(dataset):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
             made = make_rows(dataset.select(positions))

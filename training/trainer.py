@@ -101,7 +101,7 @@ def free_scores(
     written = {RATIONALE: texts[GENERATED_RATIONALE][:]} if GENERATED_RATIONALE in texts.column_names else {}
     scores = {}
     for stage in stages:
-        written[stage], _ = generate_texts(model, processor, dataset, stage, written, features, progress=False)
+        written[stage], _ = generate_texts(model, processor, dataset, stage, written, features)
         scores[STAGES[stage].score] = score_texts(written[stage], stage, processor, texts)
     return scores
 

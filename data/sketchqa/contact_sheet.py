@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +15,7 @@ from .options import SketchQAOptions
 
 
 COLUMNS = 6
-# Width and height in pixels of a card, the upper square of which is the picture.
+# Width and height in pixels of a card, the upper square of which is the image.
 CARD = (144, 256)
 GAP = 8
 MARGIN = 7
@@ -22,18 +23,18 @@ INK, GREY, GREEN = (28, 30, 36), (104, 108, 118), (22, 128, 64)
 
 
 def contact_sheet(options: SketchQAOptions, rows: int = 1) -> Image.Image:
-    """Draw `rows` test problems of each family as cards: picture (or context), question, options, rationale.
+    """Draw `rows` test examples of each family as cards: image (or context), question, options, rationale.
 
-    The right option is the green one. Pictures are made at `options.size` and enlarged smoothly, so at 64 the sheet
+    The right option is the green one. Images are made at `options.size` and enlarged smoothly, so at 64 the sheet
     shows what a model is shown. The sheet is 920 pixels wide.
     """
-    cards = [row for family in options.families for row in _examples(options, family, rows)]
+    examples = [example for family in options.families for example in _examples(options, family, rows)]
     width, height = CARD
-    lines = -(-len(cards) // COLUMNS)
+    lines = math.ceil(len(examples) / COLUMNS)
     sheet = Image.new("RGB", (GAP + COLUMNS * (width + GAP), GAP + lines * (height + GAP)), "white")
-    for index, row in enumerate(cards):
+    for index, example in enumerate(examples):
         line, column = divmod(index, COLUMNS)
-        sheet.paste(_card(row), (GAP + column * (width + GAP), GAP + line * (height + GAP)))
+        sheet.paste(_card(example), (GAP + column * (width + GAP), GAP + line * (height + GAP)))
     return sheet
 
 
@@ -41,18 +42,18 @@ def _examples(options: SketchQAOptions, family: str, rows: int) -> Iterator[dict
     return islice(generate("test", replace(options, families=(family,), test=rows)), rows)
 
 
-def _card(row: dict[str, Any]) -> Image.Image:
+def _card(example: dict[str, Any]) -> Image.Image:
     width, _ = CARD
     card = Image.new("RGB", CARD, (244, 245, 247))
     draw = ImageDraw.Draw(card)
-    if row["image"] is None:
+    if example["image"] is None:
         draw.rectangle((0, 0, width, width - 1), (228, 232, 238))
-        _write(draw, f"“{row['hint']}”", 48, 15, INK)
+        _write(draw, f"“{example['hint']}”", 48, 15, INK)
     else:
-        card.paste(row["image"].resize((width, width), Image.Resampling.BICUBIC), (0, 0))
-    y = _write(draw, row["question"], width + 6, 12, INK)
-    y = _write_options(draw, row["choices"], row["answer"], y)
-    _write(draw, row["solution"], y + 2, 10, GREY)
+        card.paste(example["image"].resize((width, width), Image.Resampling.BICUBIC), (0, 0))
+    y = _write(draw, example["question"], width + 6, 12, INK)
+    y = _write_options(draw, example["choices"], example["answer"], y)
+    _write(draw, example["solution"], y + 2, 10, GREY)
     return card
 
 

@@ -38,13 +38,13 @@ FEATURES = Features(
 
 
 def load_sketchqa(options: SketchQAOptions) -> DatasetDict:
-    """Make the splits `train`, `validation` and `test`, pictures encoded as PNG; equal options give equal bytes."""
+    """Make the splits `train`, `validation` and `test`, images encoded as PNG; equal options give equal bytes."""
     return DatasetDict({split: _split(split, options) for split in ("train", "validation", "test")})
 
 
 def _split(split: str, options: SketchQAOptions) -> Dataset:
-    rows = [row | {"image": _encoded(row["image"])} for row in generate(split, options)]
-    return Dataset(pa.Table.from_pylist(rows, schema=FEATURES.arrow_schema))
+    examples = [example | {"image": _encoded(example["image"])} for example in generate(split, options)]
+    return Dataset(pa.Table.from_pylist(examples, schema=FEATURES.arrow_schema))
 
 
 def _encoded(image: PILImage.Image | None) -> dict[str, Any] | None:
@@ -52,8 +52,9 @@ def _encoded(image: PILImage.Image | None) -> dict[str, Any] | None:
 
 
 def encode_png(image: PILImage.Image) -> bytes:
-    """An RGB picture as PNG. Pillow tries five filters on every line, which takes longer than drawing the picture."""
-    pixels, stride = image.tobytes(), 3 * image.width
+    """An RGB image as PNG. Pillow tries five filters on every line, which takes longer than drawing the image."""
+    pixels = image.tobytes()
+    stride = 3 * image.width
     lines = b"".join(b"\0" + pixels[start : start + stride] for start in range(0, len(pixels), stride))
     header = struct.pack(">IIBBBBB", image.width, image.height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 1)), (b"IEND", b""))

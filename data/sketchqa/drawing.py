@@ -41,10 +41,10 @@ def shade(colour: Colour, factor: float) -> Colour:
 
 
 class Canvas:
-    """A square picture. Its unit is the side, its origin the middle, x goes right and y goes down.
+    """A square image. Its unit is the side, its origin the middle, x goes right and y goes down.
 
     Every canvas moves (up to 7 % of the side) and scales (0.85 to 1.1) what is drawn on it, so a shape between -0.38
-    and 0.38 always stays inside, and no two pictures are equal.
+    and 0.38 always stays inside, and no two images are equal.
     """
 
     def __init__(self, size: int, rng: Random) -> None:
@@ -63,7 +63,7 @@ class Canvas:
         return max(0, min(255, red)), max(0, min(255, green)), max(0, min(255, blue))
 
     def background(self, colour: Colour) -> Colour:
-        """Fill the whole picture with `colour`, jittered, and return what was filled in."""
+        """Fill the whole image with `colour`, jittered, and return what was filled in."""
         filled = self.jitter(colour)
         self._image.paste(filled, (0, 0, *self._image.size))
         return filled
@@ -100,8 +100,7 @@ class Canvas:
         self, points: Sequence[Point], fill: Colour, outline: Colour | None = None, width: float = 0.02
     ) -> None:
         """A closed polygon; its outline is drawn with round joints."""
-        (x0, y0), unit = self._origin, self._unit
-        pixels = [(x0 + unit * x, y0 + unit * y) for x, y in points]
+        pixels = [self._place(point) for point in points]
         self._draw.polygon(pixels, fill)
         if outline is not None:
             self._draw.line([*pixels, *pixels[:2]], outline, self._pixels(width), joint="curve")
@@ -120,12 +119,12 @@ class Canvas:
         ]
         self.polygon(points, fill)
 
-    def picture(self) -> Image.Image:
-        """The finished picture, RGB, `size` pixels wide and high."""
+    def image(self) -> Image.Image:
+        """The finished image, RGB, `size` pixels wide and high."""
         return self._image.reduce(SUPERSAMPLING)
 
     def box_in_pixels(self, box: Box) -> list[float]:
-        """A box of canvas units as [x0, y0, x1, y1] in pixels of the finished picture, cut at its border."""
+        """A box of canvas units as [x0, y0, x1, y1] in pixels of the finished image, cut at its border."""
         x0, y0, x1, y1 = (max(0.0, min(self.size, value / SUPERSAMPLING)) for value in self._corners(box))
         return [round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1)]
 
@@ -133,8 +132,7 @@ class Canvas:
         return self._origin[0] + self._unit * point[0], self._origin[1] + self._unit * point[1]
 
     def _corners(self, box: Box) -> Box:
-        (x0, y0), unit = self._origin, self._unit
-        return x0 + unit * box[0], y0 + unit * box[1], x0 + unit * box[2], y0 + unit * box[3]
+        return *self._place(box[:2]), *self._place(box[2:])
 
     def _pixels(self, length: float) -> int:
         return max(1, round(length * self._unit))
@@ -147,8 +145,12 @@ def around(centre: Point, half_width: float, half_height: float | None = None) -
 
 
 def _rounded_outline(box: Box, radius: float) -> list[Point]:
-    columns, rows = (box[2] - radius, box[0] + radius), (box[3] - radius, box[1] + radius)
-    return [(columns[cosine < 0] + radius * cosine, rows[sine < 0] + radius * sine) for cosine, sine in ROUND]
+    left, right = box[0] + radius, box[2] - radius
+    top, bottom = box[1] + radius, box[3] - radius
+    return [
+        ((left if cosine < 0 else right) + radius * cosine, (top if sine < 0 else bottom) + radius * sine)
+        for cosine, sine in ROUND
+    ]
 
 
 def enclosing(points: Sequence[Point]) -> Box:

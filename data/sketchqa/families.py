@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import language, natural, physics, social
-from .problem import Family
+from .example import Family
 
 
 FAMILIES: dict[str, Family] = {

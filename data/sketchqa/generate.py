@@ -1,4 +1,4 @@
-"""Rows of SketchQA: problems are composed, kept if their text belongs to the split, and only then drawn."""
+"""Examples of SketchQA: they are composed, kept if their text belongs to the split, and only then drawn."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from .drawing import Canvas
+from .example import Example, Family
 from .families import FAMILIES
 from .options import SketchQAOptions
-from .problem import Family, Problem
 
 
 # A text belongs to one split for ever: its hash says which tenth of all texts it is in.
@@ -18,50 +18,51 @@ TENTHS = ("train",) * 7 + ("validation",) + ("test",) * 2
 
 
 def generate(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a split with their pictures (`image`: RGB or None; `box`: pixels of that picture or None)."""
-    for identifier, family, problem, rng in _accepted(split, options):
-        image, box = None, None
+    """Yield the examples of a split with their images (`image`: RGB or None; `box`: pixels of that image or None)."""
+    for identifier, family, example, rng in _accepted(split, options):
+        image = None
+        box = None
         if family.draw is not None:
             canvas = Canvas(options.size, rng)
-            box = canvas.box_in_pixels(family.draw(canvas, problem.scene))
-            image = canvas.picture()
-        yield _row(identifier, family, problem) | {"image": image, "box": box}
+            box = canvas.box_in_pixels(family.draw(canvas, example.scene))
+            image = canvas.image()
+        yield _columns(identifier, family, example) | {"image": image, "box": box}
 
 
 def compose(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
-    """Yield the same rows without `image` and `box`, which is many times faster."""
-    for identifier, family, problem, _ in _accepted(split, options):
-        yield _row(identifier, family, problem)
+    """Yield the same examples without `image` and `box`, which is many times faster."""
+    for identifier, family, example, _ in _accepted(split, options):
+        yield _columns(identifier, family, example)
 
 
-def text_split(problem: Problem) -> str:
-    """The one split that may contain this question, hint and options."""
-    text = "\n".join((problem.question, problem.hint, *problem.choices))
+def text_split(example: Example) -> str:
+    """The one split that may have this question, hint and options."""
+    text = "\n".join((example.question, example.hint, *example.choices))
     return TENTHS[int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % 10]
 
 
-def _accepted(split: str, options: SketchQAOptions) -> Iterator[tuple[str, Family, Problem, Random]]:
+def _accepted(split: str, options: SketchQAOptions) -> Iterator[tuple[str, Family, Example, Random]]:
     chosen = [FAMILIES[name] for name in options.families]
-    pictured = [family for family in chosen if family.draw is not None]
-    unpictured = [family for family in chosen if family.draw is None]
+    drawn = [family for family in chosen if family.draw is not None]
+    textual = [family for family in chosen if family.draw is None]
     for index in range(getattr(options, split)):
-        # One stream of random numbers per row: how many rows there are changes none of them.
+        # One stream of random numbers per example: how many there are changes none of them.
         rng = Random(f"{options.seed}/{split}/{index}")
-        without_picture = rng.random() < options.text_only
-        family = rng.choice((unpictured if without_picture else pictured) or chosen)
-        problem = family.compose(rng)
-        while text_split(problem) != split:
-            problem = family.compose(rng)
-        yield f"sketchqa-{split}-{index:06d}", family, problem, rng
+        wanted = textual if rng.random() < options.text_only else drawn
+        family = rng.choice(wanted or chosen)
+        example = family.compose(rng)
+        while text_split(example) != split:
+            example = family.compose(rng)
+        yield f"sketchqa-{split}-{index:06d}", family, example, rng
 
 
-def _row(identifier: str, family: Family, problem: Problem) -> dict[str, Any]:
+def _columns(identifier: str, family: Family, example: Example) -> dict[str, Any]:
     return {
         "id": identifier,
-        "question": problem.question,
-        "choices": list(problem.choices),
-        "answer": problem.answer,
-        "hint": problem.hint,
+        "question": example.question,
+        "choices": list(example.choices),
+        "answer": example.answer,
+        "hint": example.hint,
         "task": "closed choice",
         "grade": family.grade,
         "subject": family.subject,
@@ -69,6 +70,6 @@ def _row(identifier: str, family: Family, problem: Problem) -> dict[str, Any]:
         "category": family.category,
         "skill": family.skill,
         "lecture": "",  # it would be the same for a whole family, and every word of it would have to be learned
-        "solution": problem.solution,
+        "solution": example.solution,
         "family": family.name,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from .drawing import Box, Canvas, Colour, around, shade
-from .problem import PEOPLE, PLACES, Family, Problem, hint, pick_options
+from .example import PEOPLE, PLACES, Example, Family, hint, pick_options
 
 
 LANGUAGE = "language science"
@@ -18,9 +18,9 @@ PREPOSITIONS = {
 }
 
 
-def compose_prepositions(rng: Random) -> Problem:
+def compose_prepositions(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(PREPOSITIONS))
-    return Problem(
+    return Example(
         question=rng.choice(
             (
                 "Where is the ball?",
@@ -75,12 +75,12 @@ FRUIT_SHAPES = {
 }
 
 
-def compose_plurals(rng: Random) -> Problem:
+def compose_plurals(rng: Random) -> Example:
     singular = rng.choice(tuple(FRUITS))
     choices, answer = pick_options(rng, (singular, FRUITS[singular][0]))
     alone = choices[answer] == singular
     seen = "There is only one fruit" if alone else "There is more than one fruit"
-    return Problem(
+    return Example(
         question=rng.choice(("Which word fits the picture?", "What is in the picture?", "Which word is right?")),
         hint=hint(rng, ("went shopping", "packed a basket", "had lunch")),
         choices=choices,
@@ -148,9 +148,9 @@ SENTENCES = {
 }
 
 
-def compose_sentences(rng: Random) -> Problem:
+def compose_sentences(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(SENTENCES))
-    return Problem(
+    return Example(
         question=rng.choice(
             ("What kind of sentence is this?", "Which kind of sentence is it?", "What is this sentence?")
         ),

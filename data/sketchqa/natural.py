@@ -6,7 +6,7 @@ import math
 from random import Random
 
 from .drawing import WHITE, Box, Canvas, Colour, Point, around, shade
-from .problem import Family, Problem, hint, pick_options
+from .example import Example, Family, hint, pick_options
 
 
 NATURAL = "natural science"
@@ -19,9 +19,9 @@ STATES = {
 }
 
 
-def compose_states(rng: Random) -> Problem:
+def compose_states(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(STATES))
-    return Problem(
+    return Example(
         question=rng.choice(
             ("What is in the jar?", "Which state do the particles show?", "What state of matter is it?")
         ),
@@ -67,9 +67,9 @@ MOONS = {
 }
 
 
-def compose_moon(rng: Random) -> Problem:
+def compose_moon(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(MOONS))
-    return Problem(
+    return Example(
         question=rng.choice(("What does the moon look like?", "Which moon is in the sky?", "How much moon is seen?")),
         hint=hint(rng, ("saw the moon", "drew the moon", "looked up")),
         choices=choices,
@@ -108,10 +108,10 @@ PAPERS = {
 }
 
 
-def compose_litmus(rng: Random) -> Problem:
+def compose_litmus(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(PAPERS))
     colour, solution = PAPERS[choices[answer]]
-    return Problem(
+    return Example(
         question=rng.choice(("What is the liquid?", "What does the paper show?", "What is in the glass?")),
         hint=hint(rng, ("dipped a strip", "tested a liquid", "used test paper")),
         choices=choices,
@@ -140,9 +140,9 @@ WEATHERS = {
 }
 
 
-def compose_weather(rng: Random) -> Problem:
+def compose_weather(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(WEATHERS))
-    return Problem(
+    return Example(
         question=rng.choice(("What is the weather?", "How is the weather?", "Which word fits the sky?")),
         hint=hint(rng, ("went outside", "took a walk", "looked out")),
         choices=choices,
@@ -200,10 +200,10 @@ LEVELS = {
 }
 
 
-def compose_thermometer(rng: Random) -> Problem:
+def compose_thermometer(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(LEVELS))
     lowest, highest, solution = LEVELS[choices[answer]]
-    return Problem(
+    return Example(
         question=rng.choice(("How is the water?", "What does the thermometer show?", "How does the water feel?")),
         hint=hint(rng, ("tested a bath", "measured the pool", "checked a pot")),
         choices=choices,
@@ -235,14 +235,14 @@ ANIMALS = {
 }
 
 
-def compose_animals(rng: Random) -> Problem:
+def compose_animals(rng: Random) -> Example:
     asked, *others = rng.sample(tuple(ANIMALS), rng.randint(3, 4))
     fact, names = ANIMALS[asked]
     right = rng.choice(names.split())
     wrong = [rng.choice(ANIMALS[kind][1].split()) for kind in others]
     choices = rng.sample([right, *wrong], len(wrong) + 1)
     article = "an" if asked[0] == "i" else "a"
-    return Problem(
+    return Example(
         question=rng.choice(("Which is {}?", "Which animal is {}?", "Find {}.")).format(f"{article} {asked}"),
         hint=hint(rng, ("saw animals", "read about animals", "drew animals")),
         choices=tuple(choices),

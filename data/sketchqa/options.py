@@ -14,8 +14,8 @@ from .families import FAMILIES
 class SketchQAOptions:
     """Sizes and content of the data set.
 
-    `train`, `validation` and `test` are numbers of problems, `size` the side of a picture in pixels, `families` the
-    names of the families to draw from, and `text_only` the share of problems without a picture (where the families
+    `train`, `validation` and `test` are numbers of examples, `size` the side of an image in pixels, `families` the
+    names of the families to draw from, and `text_only` the share of examples without an image (where the families
     allow it).
     """
 

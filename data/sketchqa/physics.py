@@ -6,7 +6,7 @@ import math
 from random import Random
 
 from .drawing import COLOURS, INK, Box, Canvas, Point, enclosing, shade
-from .problem import Family, Problem, hint, pick_options
+from .example import Example, Family, hint, pick_options
 
 
 NATURAL = "natural science"
@@ -17,9 +17,9 @@ SWITCHES = {
 }
 
 
-def compose_circuit(rng: Random) -> Problem:
+def compose_circuit(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(SWITCHES))
-    return Problem(
+    return Example(
         question=rng.choice(("Is the lamp on or off?", "What will the lamp be?", "How is the lamp?")),
         hint=hint(rng, ("built a circuit", "made a circuit", "drew a circuit")),
         choices=choices,
@@ -48,14 +48,14 @@ def draw_circuit(canvas: Canvas, lamp: str) -> Box:
     return -0.06, min(tip[1], top) - 0.06, 0.36, top + 0.06
 
 
-def compose_balance(rng: Random) -> Problem:
+def compose_balance(rng: Random) -> Example:
     colours = rng.sample(tuple(COLOURS), 2)
     choices = tuple(rng.sample((*colours, "neither"), 3))
     heavier = choices[rng.randrange(3)]
     solution = f"The beam hangs down at the {heavier} block. The heavier block is {heavier}."
     if heavier == "neither":
         solution = "The beam is level and straight. The heavier block is neither."
-    return Problem(
+    return Example(
         question=rng.choice(("Which block is heavier?", "Which block weighs more?", "Which block has more mass?")),
         hint=hint(rng, ("weighed two blocks", "used a scale", "found two blocks")),
         choices=choices,
@@ -88,12 +88,12 @@ def _turned(box: Box, angle: float) -> list[Point]:
     return [(x * cosine - (y - 0.075) * sine, 0.075 + x * sine + (y - 0.075) * cosine) for x, y in corners]
 
 
-def compose_magnets(rng: Random) -> Problem:
+def compose_magnets(rng: Random) -> Example:
     choices, answer = pick_options(rng, ("attract", "repel"))
     facing = rng.choice(
         ("red and blue", "blue and red") if choices[answer] == "attract" else ("red and red", "blue and blue")
     )
-    return Problem(
+    return Example(
         question=rng.choice(("What will the magnets do?", "What do these magnets do?", "How do the magnets act?")),
         hint=hint(rng, ("has two magnets", "found two magnets", "moved two magnets")),
         choices=choices,

@@ -6,7 +6,7 @@ import math
 from random import Random
 
 from .drawing import COLOURS, INK, WHITE, Box, Canvas, Point, around, enclosing, shade
-from .problem import Family, Problem, hint, pick_options
+from .example import Example, Family, hint, pick_options
 
 
 SOCIAL = "social science"
@@ -20,11 +20,11 @@ DIRECTIONS: dict[str, tuple[str, Point]] = {
 }
 
 
-def compose_map(rng: Random) -> Problem:
+def compose_map(rng: Random) -> Example:
     direction = rng.choice(tuple(DIRECTIONS))
     choices, answer = pick_options(rng, tuple(COLOURS), least=3)
     farthest, edge = choices[answer], DIRECTIONS[direction][0]
-    return Problem(
+    return Example(
         question=rng.choice(
             ("Which town is farthest {}?", "Which town lies most {}?", "Which town is most {}?")
         ).format(direction),
@@ -80,10 +80,10 @@ def _draw_house(canvas: Canvas, place: Point, colour: str) -> None:
     canvas.polygon(((x - 0.1, y - 0.02), (x, y - 0.11), (x + 0.1, y - 0.02)), shade(paint, 0.6))
 
 
-def compose_compass(rng: Random) -> Problem:
+def compose_compass(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(DIRECTIONS))
     edge = {"top": "up", "bottom": "down"}.get(DIRECTIONS[choices[answer]][0], DIRECTIONS[choices[answer]][0])
-    return Problem(
+    return Example(
         question=rng.choice(
             ("Where does the needle point?", "Where does the red tip point?", "Which way is the needle?")
         ),
@@ -117,14 +117,14 @@ def draw_compass(canvas: Canvas, direction: str) -> Box:
 STRIPES = {"flat": ("top", "middle", "bottom"), "tall": ("left", "centre", "right")}
 
 
-def compose_flag(rng: Random) -> Problem:
+def compose_flag(rng: Random) -> Example:
     kind = rng.choice(tuple(STRIPES))
     place = rng.randrange(3)
     choices, answer = pick_options(rng, tuple(COLOURS), least=3, most=3)
     colours = rng.sample([colour for colour in choices if colour != choices[answer]], 2)
     colours.insert(place, choices[answer])
     where = STRIPES[kind][place]
-    return Problem(
+    return Example(
         question=rng.choice(
             ("What colour is the {} stripe?", "Which colour is the {} stripe?", "Name the colour of the {} stripe.")
         ).format(where),
@@ -157,11 +157,11 @@ def _waving(phase: float, left: float, right: float, top: float, bottom: float) 
     return [(-0.34 + 0.73 * x, -0.3 + 0.55 * y + 0.025 * math.sin(phase + 6 * x)) for x, y in edges]
 
 
-def compose_bars(rng: Random) -> Problem:
+def compose_bars(rng: Random) -> Example:
     most = rng.choice((True, False))
     choices, answer = pick_options(rng, tuple(COLOURS), least=2, most=3)
     extreme, amount = ("tallest", "most") if most else ("shortest", "least")
-    return Problem(
+    return Example(
         question=rng.choice(("Which stall sold the {}?", "Who sold the {}?", "Which colour sold the {}?")).format(
             amount
         ),
@@ -210,11 +210,11 @@ COUNTRIES = {
 }
 
 
-def compose_continents(rng: Random) -> Problem:
+def compose_continents(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(COUNTRIES))
     names = COUNTRIES[choices[answer]].split()
     country, capital = rng.choice(tuple(zip(names[::2], names[1::2], strict=True)))
-    return Problem(
+    return Example(
         question=rng.choice(("Where is {}?", "On which continent is {}?", "Which continent is {} in?")).format(
             country
         ),

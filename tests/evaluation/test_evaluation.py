@@ -305,7 +305,7 @@ def test_ablations_of_problems_with_several_pictures(several_images):
 
 def test_run_ablations_of_two_stages(test_split, tiny_model, tiny_processor):
     models, dataset = {"rationale": tiny_model, "answer": tiny_model}, test_split.select(range(4))
-    ablated = run_ablations(models, tiny_processor, dataset, [], max_new_tokens=3, progress=False)
+    ablated = run_ablations(models, tiny_processor, dataset, [], max_new_tokens=3)
     assert list(ablated) == list(ABLATIONS)
     assert all([row["id"] for row in rows] == dataset["id"][:] for rows in ablated.values())
     assert {row["rationale"] for row in ablated["no rationale"]} == {""}
@@ -313,7 +313,7 @@ def test_run_ablations_of_two_stages(test_split, tiny_model, tiny_processor):
 
 
 def test_run_ablations_leaves_out_what_is_not_there(test_split, tiny_model, tiny_processor):
-    options = {"max_new_tokens": 3, "progress": False}
+    options = {"max_new_tokens": 3}
     one_stage = run_ablations({"direct": tiny_model}, tiny_processor, test_split.select(range(2)), [], **options)
     assert list(one_stage) == ["blank pictures", "shuffled pictures"]
     models = {"rationale": tiny_model, "answer": tiny_model}

@@ -76,7 +76,7 @@ def test_a_new_ablation_is_run_and_in_report_and_card(
     blind_and_mute, test_split, right_rows, tiny_model, tiny_processor, tmp_path
 ):
     models = {"rationale": tiny_model, "answer": tiny_model}
-    ablated = run_ablations(models, tiny_processor, test_split, right_rows, max_new_tokens=3, progress=False)
+    ablated = run_ablations(models, tiny_processor, test_split, right_rows, max_new_tokens=3)
     assert list(ablated) == [*ABLATIONS]
     assert {row["rationale"] for row in ablated["blind and mute"]} == {""}
     table = measure_ablations(right_rows, ablated, test_split)

@@ -118,16 +118,15 @@ def test_predictions_do_not_see_labels(splits, tiny_model, tiny_processor):
     test = splits["test"]
     changed = test.map(lambda row: {"answer": 0, "solution": "none", "lecture": "none", "box": None, "family": "x"})
     models = {"rationale": tiny_model, "answer": tiny_model}
-    expected = predict(models, tiny_processor, test, max_new_tokens=6, progress=False)
-    assert predict(models, tiny_processor, changed, max_new_tokens=6, progress=False) == expected
+    expected = predict(models, tiny_processor, test, max_new_tokens=6)
+    assert predict(models, tiny_processor, changed, max_new_tokens=6) == expected
     assert {"answer", "solution", "lecture"}.isdisjoint(visible(test).column_names)
 
 
 def test_predictions_do_not_depend_on_the_batch(splits, tiny_model, tiny_processor):
     models = {"rationale": tiny_model, "answer": tiny_model}
     together, alone = (
-        predict(models, tiny_processor, splits["test"], batch_size=size, max_new_tokens=6, progress=False)
-        for size in (5, 1)
+        predict(models, tiny_processor, splits["test"], batch_size=size, max_new_tokens=6) for size in (5, 1)
     )
     for row, other in zip(together, alone, strict=True):
         assert row.pop("scores") == pytest.approx(other.pop("scores"), abs=2e-4)

@@ -1,4 +1,4 @@
-"""What a SketchQA problem and a family of problems are, and the words all families share."""
+"""What an example of SketchQA and a family of examples are, and the words that all families share."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PLACES = (
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One composed problem: all its text, the right option, and what the picture has to show.
+class Example:
+    """One composed example: all its text, the right option, and what its image has to show.
 
     `answer` is an index into `choices`. `scene` is whatever the `draw` function of the same family understands.
     """
@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Family:
-    """One kind of problem: ScienceQA's labels for it, how its text is composed and how its picture is drawn.
+    """One kind of example: ScienceQA's labels for it, how its text is composed and how its image is drawn.
 
     `compose(rng)` fixes question, hint and options before it picks the right option, so that the text says nothing
     about the answer. `draw(canvas, scene)` returns the box, in canvas units, around what decides the answer;
@@ -55,7 +55,7 @@ class Family:
     topic: str
     category: str
     skill: str
-    compose: Callable[[Random], Problem]
+    compose: Callable[[Random], Example]
     draw: Callable[[Canvas, Any], Box] | None = None
 
 
