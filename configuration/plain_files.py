@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
+from .yaml_text import parse_yaml
 
 
 RESTORE = "restore it from a copy, or train again"
@@ -30,8 +30,8 @@ def read_json(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
 def read_yaml(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
     """What a YAML file holds, see [`read_json`]."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        content = parse_yaml(path.read_bytes())
+    except ValueError as error:
         raise damaged(path, error, remedy) from error
     return require_mapping(path, content, remedy)
 

@@ -24,7 +24,7 @@ MEANINGS = {
 def parse_yaml(text: str | bytes) -> Any:
     """What a YAML text says, in dictionaries with text as keys, lists, texts, numbers, booleans and `None`.
 
-    As in YAML 1.2, `1e-3` is a number, and `no`, `12:30` and `2024-01-01` are words.
+    As in YAML 1.2, `1e-3` is a number, and `no`, `12:30` and `2024-01-01` are words. As in JSON, every key is a text.
 
     Raises:
         ValueError: for a text that is no YAML, is larger than a recipe can be, or says something twice; one line that
@@ -96,12 +96,14 @@ class SettingsLoader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
-        for key, _ in node.value:
-            if key.tag not in (TAG + "str", TAG + "merge"):
-                raise fault("a key that is not a text; put it in quotes", key)
+        for position, (key, value) in enumerate(node.value):
+            if not isinstance(key, yaml.ScalarNode):
+                raise fault("a list or section cannot be a key; give a word", key)
             if key.value in seen:
-                raise fault(f"the key {key.value[:100]!r} is there twice; remove one", key)
+                raise fault(f"the key {shortened(key.value)!r} is there twice; remove one", key)
             seen.add(key.value)
+            if key.tag != TAG + "merge":
+                node.value[position] = yaml.ScalarNode(TAG + "str", key.value, key.start_mark, key.end_mark), value
         return node
 
     def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
+from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
 from . import tables
 from .local_paths import without_local_paths
@@ -124,7 +124,7 @@ def fill_card(
         blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),
-        recipe=yaml.safe_dump(without_local_paths(settings), sort_keys=False, allow_unicode=True).strip(),
+        recipe=format_yaml(without_local_paths(settings)).strip(),
         metrics=metrics,
     )
 

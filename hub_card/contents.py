@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..configuration.plain_files import read_json, read_yaml
 from ..configuration.repository import (
     CARD_FILE,
@@ -21,6 +19,7 @@ from ..configuration.repository import (
     open_folder,
 )
 from ..configuration.weight_files import ADAPTER_CONFIG_FILE, INDEX, WEIGHTS
+from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
 from .card import name_repository
 from .code import needed_files
@@ -121,7 +120,7 @@ def content_of(path: Path, repo_id: str) -> Path | bytes:
         return name_repository(path.read_text(encoding="utf-8"), repo_id).encode()
     if path.name == RECIPE_FILE:
         settings = without_local_paths(read_yaml(path))
-        return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode()
+        return format_yaml(settings).encode()
     if path.name not in REWRITTEN:
         return path
     content = read_json(path)

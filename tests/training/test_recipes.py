@@ -21,9 +21,10 @@ from transformers import (
 
 import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
-from mmcot.configuration import load_recipe
+from mmcot.configuration import RecipeError, load_recipe
 from mmcot.data import load_data
 from mmcot.training.parts import build_image_processor, new_adapter
+from mmcot.training.run_folder import RunFolder
 from mmcot.training.two_stage import run_recipe
 
 
@@ -264,6 +265,19 @@ def test_one_step_of_each_stage(name, checkpoint, tmp_path):
     weights = load_file(folder / "model.safetensors")
     own_output_layer = HUB.get(model.text_model, {}).get("tie_word_embeddings") is False
     assert ("language_model.lm_head.weight" in weights) == own_output_layer
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0", b"\xff", b"training: []\n", b"a: [" * 99, b"a: &a [*a]", b"seed: 0\nseed: 1"]
+)
+def test_damaged_recipe_of_a_run_is_refused_in_one_line(damage, tmp_path):
+    recipe = read("sketchqa", "--output_dir", str(tmp_path))
+    RunFolder(recipe)
+    RunFolder(recipe)
+    (tmp_path / "recipe.yaml").write_bytes(damage)
+    with pytest.raises(RecipeError, match=r"recipe.yaml|training is \[\]") as refused:
+        RunFolder(recipe)
+    assert "\n" not in str(refused.value)
 
 
 def test_own_data_recipe_reads_the_rows_it_shows(tmp_path, monkeypatch):
