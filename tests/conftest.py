@@ -1,6 +1,5 @@
 """Tiny models, tokenizer and processor, made in memory from fixed seeds; the folder of reference data; a small Hub."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,6 @@ from mmcot.training.tokenizer import train_tokenizer
 
 from .hub.server import HubServer
 
-
-# pytest sets up the root folder, being a package, by importing its `__init__.py` under the clone's name or, where that
-# is no identifier, its own. It must find the package there, or a second copy of every class would come of it.
-for name in (Path(__file__).resolve().parents[1].name, "__init__"):
-    sys.modules.setdefault(name, mmcot)
 
 PACKAGED_RECIPE = Path(mmcot.__file__).parent / "configuration" / "sketchqa.yaml"
 TINY = [

@@ -33,11 +33,11 @@ OPTIONAL_LIBRARIES = {"peft", "pillow_heif"}
 
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 SHIPPED = sorted((ROOT / "modeling_mmcot").glob("*_mmcot.py"))
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 
 
 def name_of(path):
-    return str(path.relative_to(ROOT))
+    return str(path.relative_to(Path(__file__).parents[1] if path in TESTS else ROOT))
 
 
 def tree_of(path):
@@ -46,7 +46,7 @@ def tree_of(path):
 
 def imported(path):
     """Absolute dotted names of all modules a file imports, wherever the import stands."""
-    package = ("mmcot", *path.relative_to(ROOT).parent.parts)
+    package = ("mmcot", *Path(name_of(path)).parent.parts)
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
