@@ -1,7 +1,17 @@
 """`mmcot ask`."""
 
+from __future__ import annotations
+
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .places import find_model
+
+
+if TYPE_CHECKING:
+    from transformers import Pipeline
 
 
 SUMMARY = "answer one question about a picture"
@@ -14,27 +24,53 @@ EXAMPLE = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("--model", required=True, help="run folder or Hub id")
+    parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run the model's own Python files, not those of this package"
+    )
     parser.add_argument("--question", required=True)
     parser.add_argument("--choices", required=True, nargs="+", metavar="OPTION", help="the options, two or more")
     parser.add_argument("--image", nargs="*", help="picture files; none for a question without picture")
     parser.add_argument("--context", help="text the question refers to")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Prints the rationale and the answer."""
+def run(options: argparse.Namespace) -> int:
+    """Prints the rationale and the answer; the exit code says whether there is one."""
     if len(options.choices) < 2:
         raise ValueError("--choices needs at least two options.")
-    if options.model.startswith((".", "/", "~")) and not Path(options.model).expanduser().is_dir():
-        raise ValueError(f"There is no folder {options.model}; give a trained folder or a Hub id.")
-    from transformers import pipeline
-
-    pipe = pipeline("multimodal-cot", model=options.model, trust_remote_code=True)
+    model = find_model(options.model, options.revision)
+    pipe = (own_pipeline if options.trust_remote_code else installed_pipeline)(model, options.revision)
     answer = pipe(
         question=options.question, choices=options.choices, image=options.image or None, context=options.context
     )
     if answer["rationale"] is not None:
         print(f"Rationale: {answer['rationale']}")
-    if answer["parsed"]:
-        print(f"Answer: ({answer['answer']}) {answer['choice']}")
-    else:
+    if not answer["parsed"]:
         print(f"Answer: none of the options could be read from {answer['answer_text']!r}")
+        return 1
+    print(f"Answer: ({answer['answer']}) {answer['choice']}")
+    return 0
+
+
+def installed_pipeline(model: str, revision: str | None) -> Pipeline:
+    """The model with this package's code; no file of its folder is run."""
+    from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
+
+    root = MMCoTForConditionalGeneration.from_pretrained(model, revision=revision, trust_remote_code=False)
+    processor = MMCoTProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
+    return MMCoTPipeline(model=root, processor=processor)
+
+
+def own_pipeline(model: str, revision: str | None) -> Pipeline:
+    """The model with the code of its folder or repository, which the user is told of."""
+    from huggingface_hub import HfApi
+    from transformers import pipeline
+
+    here = Path(model)
+    names = (
+        [path.name for path in here.iterdir()] if here.is_dir() else HfApi().list_repo_files(model, revision=revision)
+    )
+    code = ", ".join(sorted(name for name in names if name.endswith(".py")))
+    advice = "" if here.is_dir() or revision else " Read it, and give --revision COMMIT to run what you read."
+    print(f"Running the code of {model}: {code}. {advice}", file=sys.stderr)
+    return pipeline("multimodal-cot", model=model, revision=revision, trust_remote_code=True)

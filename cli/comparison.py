@@ -177,7 +177,9 @@ def ask_in_fresh_process(output: Path, row: Mapping[str, Any], picture: Path) ->
     """Asks the saved folder one question in a process of its own, and draws what it said."""
     question = {"image": str(picture), "question": row["question"], "choices": row["choices"], "context": row["hint"]}
     command = [sys.executable, "-c", ASK, str(output), json.dumps(question)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+    # In a session of its own, out of reach of Ctrl-C, which ends it through this process.
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    answer = done.stdout.splitlines()[-1]
     draw_example(row, json.loads(answer), output / "example.png")
 
 

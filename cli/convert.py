@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from .places import find_model
+
 
 SUMMARY = "make a repository of officially released weights"
 EXAMPLE = (
@@ -23,6 +25,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the repository."""
+    for source in filter(None, (options.source, options.answer)):
+        if not source.exists():
+            raise ValueError(f"{source}: there is no such file or folder.")
+    vision_model = options.vision_model and find_model(options.vision_model)
     from ..conversion.convert import convert_checkpoint
 
-    convert_checkpoint(options.source, options.output, options.answer, options.vision_model)
+    convert_checkpoint(options.source, options.output, options.answer, vision_model)

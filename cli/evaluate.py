@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .places import find_dataset, find_model
 from .shared_options import add_batch_size, add_data_options, data_arguments
 
 
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--update-card puts ablations into a card; give --ablations, too.")
     if options.ablations and not options.model:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
+    model = find_model(options.model) if options.model else None
+    find_dataset(options.dataset)
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
     from ..evaluation.files import evaluate_file, headline
@@ -46,21 +49,19 @@ def run(options: argparse.Namespace) -> None:
 
     data, ablated = data_arguments(options), None
     dataset = pick_split(load_splits(options.dataset, data), options.split)
-    if options.model:
+    if model:
         options.predictions = options.output / "predictions.jsonl"
-        rows = predict_file(
-            options.model, options.dataset, options.split, options.predictions, data, options.batch_size
-        )
+        rows = predict_file(model, options.dataset, options.split, options.predictions, data, options.batch_size)
     if options.ablations:
-        models, processor, features = load_trained(options.model)
+        models, processor, features = load_trained(model)
         size = options.batch_size
         ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
-    if options.model:
-        dataset = with_whole_rationales(dataset, MMCoTProcessor.from_pretrained(options.model))
+    if model:
+        dataset = with_whole_rationales(dataset, MMCoTProcessor.from_pretrained(model))
     compared = options.compare
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
     )
     if options.update_card:
-        add_ablations(Path(options.model), metrics["ablations"])
+        add_ablations(Path(model), metrics["ablations"])
     print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

@@ -3,6 +3,8 @@
 import argparse
 from functools import partial
 
+from .places import find_parts
+
 
 SUMMARY = "compute a recipe's vision features ahead of its training"
 EXAMPLE = (
@@ -20,6 +22,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fills the cache of vision features."""
     from ..configuration import load_recipe
+
+    recipe = load_recipe(options.recipe, options.overrides)
+    find_parts(recipe)
     from ..training.train_model import fill_features
 
-    fill_features(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
+    fill_features(recipe, say=partial(print, flush=True))

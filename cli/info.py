@@ -2,6 +2,8 @@
 
 import argparse
 
+from .places import find_model
+
 
 SUMMARY = "what a trained folder or a repository of the Hub holds"
 EXAMPLE = "mmcot info runs/quickstart"
@@ -16,4 +18,4 @@ def run(options: argparse.Namespace) -> None:
     """Prints what there is."""
     from ..hub_card.info import describe
 
-    print(describe(options.model))
+    print(describe(find_model(options.model)))

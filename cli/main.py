@@ -1,12 +1,20 @@
 """The command `mmcot`: its verbs, and what becomes of their errors."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from .. import __version__
 from . import ask, convert, evaluate, export, features, info, predict, push, quickstart, train
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 class Verb(Protocol):
@@ -19,37 +27,36 @@ class Verb(Protocol):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Adds what the verb takes."""
 
-    def run(self, options: argparse.Namespace) -> None:
-        """Does what the verb says."""
+    def run(self, options: argparse.Namespace) -> int | None:
+        """Does what the verb says; may give an exit code."""
 
 
 VERBS: tuple[Verb, ...] = (quickstart, train, features, predict, evaluate, ask, info, push, convert, export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0, or 1 with one line on standard error that says what to do."""
+    """Runs one command; returns its exit code: 0, or 1 with one line on standard error that says what to do.
+
+    Words that cannot be read end the process with exit code 2, and a line, too.
+    """
     parser = build_parser()
     options, overrides = parser.parse_known_args(arguments)
     if overrides and not options.takes_overrides:
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     options.overrides = overrides
     try:
-        without_library_bars()
-        options.run(options)
+        leave_bars_to_us()
+        return options.run(options) or 0
     except (ValueError, OSError, ImportError) as error:
         if options.debug:
             raise
         print(f"mmcot: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("mmcot: stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
-        return 1
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All verbs with their options, and an example for each that works as printed."""
-    parser = argparse.ArgumentParser(prog="mmcot", description="Multimodal Chain-of-Thought: look, explain, answer.")
+    parser = Parser(prog="mmcot", description="Multimodal Chain-of-Thought: look, explain, answer.")
     parser.add_argument("--version", action="version", version=__version__)
     parsers = parser.add_subparsers(required=True, metavar="VERB")
     for verb in VERBS:
@@ -66,8 +73,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def without_library_bars() -> None:
-    """Loading and saving take no time here, so the library shows no progress of them."""
+def leave_bars_to_us() -> None:
+    """One progress bar at a time: libraries show none of theirs, but downloads to somebody at a terminal."""
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # of loading weights

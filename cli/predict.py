@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .places import find_dataset, find_model
 from .shared_options import add_batch_size, add_data_options, data_arguments
 
 
@@ -22,7 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Answers the data set."""
+    model = find_model(options.model)
+    find_dataset(options.dataset)
     from ..inference.predict import predict_file
 
     data = data_arguments(options)
-    predict_file(options.model, options.dataset, options.split, options.output, data, options.batch_size)
+    predict_file(model, options.dataset, options.split, options.output, data, options.batch_size)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 
@@ -34,4 +36,21 @@ def data_arguments(options: argparse.Namespace) -> DataArguments:
 
 def add_batch_size(parser: argparse.ArgumentParser) -> None:
     """How many problems a model reads at once."""
-    parser.add_argument("--batch-size", type=int, default=32, help="problems answered together (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size",
+        type=whole_number(1, 10_000),
+        default=32,
+        help="problems answered together (default: %(default)s)",
+    )
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """What reads a number in a range off the command line."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else None
+        if number is None or not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least:,} to {most:,}")
+        return number
+
+    return read

@@ -3,6 +3,8 @@
 import argparse
 from functools import partial
 
+from .places import find_parts
+
 
 SUMMARY = "train both stages of a recipe; --key value overrides it"
 EXAMPLE = "mmcot train configuration/sketchqa.yaml --output_dir runs/mine --rationale.max_steps 500"
@@ -17,6 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Trains what the recipe says."""
     from ..configuration import load_recipe
+
+    recipe = load_recipe(options.recipe, options.overrides)
+    find_parts(recipe)
     from ..training.two_stage import run_recipe
 
-    run_recipe(load_recipe(options.recipe, options.overrides), say=partial(print, flush=True))
+    run_recipe(recipe, say=partial(print, flush=True))

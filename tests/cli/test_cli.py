@@ -36,11 +36,31 @@ def test_failure_is_one_line_and_exit_code_1(words, message, capsys):
     assert error.count("\n") == 1
 
 
-def test_unknown_word_is_a_usage_error(capsys):
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (["ask", "--model", "m", "--question", "q", "--choices", "a", "b", "--imagee", "x"], "--imagee"),
+        (["predict", "--model", "m", "--dataset", "d", "--output", "o", "--batch-size", "0"], "'0'"),
+        (["evaluate", "--model", "m", "--dataset", "d", "--output", "o", "--batch-size", "-1"], "'-1'"),
+        (["predict", "--model", "m", "--dataset", "d", "--output", "o", "--batch-size", "10001"], "'10001'"),
+        (["predict", "--model", "m", "--dataset", "d", "--output", "o", "--batch-size", "1e3"], "'1e3'"),
+        (["quickstart", "--seed", "-1"], "'-1'"),
+        (["quickstart", "--seed", "4294967296"], "'4294967296'"),
+        (["quickstart", "--seed", "9" * 9999], "'999"),
+        (["predict", "--model", "m", "--dataset", "d", "--output", "o", "--on-error", "ignore"], "'ignore'"),
+        (["nothing"], "nothing"),
+        ([], "VERB"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_words_that_cannot_be_read_are_a_line_and_exit_code_2(words, wrong, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["ask", "--model", "m", "--question", "q", "--choices", "a", "b", "--imagee", "x"])
+        main(words)
     assert stopped.value.code == 2
-    assert "--imagee" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("mmcot")
+    assert wrong in error
+    assert error.count("\n") == 1
 
 
 def test_debug_shows_the_traceback():
@@ -48,11 +68,17 @@ def test_debug_shows_the_traceback():
         main(["train", "nowhere.yaml", "--debug"])
 
 
-def test_ask_prints_rationale_and_answer(tmp_path, tiny_model, tiny_processor, capsys):
+@pytest.fixture
+def trained(tmp_path, tiny_model, tiny_processor):
+    """A folder with a model for both stages that has learned nothing."""
     tiny_model.generation_config.max_new_tokens = 4
     tiny_model.save_pretrained(tmp_path)
     tiny_processor.save_pretrained(tmp_path)
-    assert main(["ask", "--model", str(tmp_path), "--question", "Which?", "--choices", "red", "blue"]) == 0
+    return str(tmp_path)
+
+
+def test_ask_prints_rationale_and_answer_and_fails_where_none_can_be_read(trained, capsys):
+    assert main(["ask", "--model", trained, "--question", "Which?", "--choices", "red", "blue"]) == 1
     printed = capsys.readouterr().out
     assert printed.startswith("Rationale: ")
-    assert "\nAnswer: " in printed
+    assert "\nAnswer: none of the options could be read from " in printed

@@ -1,10 +1,14 @@
-"""How the command starts: quickly where nothing is to be done, and without a second registration of anything."""
+"""How the command starts: quickly where nothing is to be done, and with everything registered where something is."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
+from transformers.pipelines import PIPELINE_REGISTRY
 
+from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline
 from mmcot.cli.main import VERBS, main
 
 
@@ -34,15 +38,20 @@ def test_every_verb_has_its_help_and_an_example(name, capsys):
 
 
 def test_import_registers_everything_with_transformers():
-    code = """
-import mmcot, mmcot.modeling_mmcot
-from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
-from transformers.pipelines import PIPELINE_REGISTRY
-assert mmcot.MMCoTConfig is mmcot.modeling_mmcot.MMCoTConfig
-assert type(AutoConfig.for_model("mmcot")) is mmcot.MMCoTConfig
-for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM):
-    assert auto._model_mapping[mmcot.MMCoTConfig] is mmcot.MMCoTForConditionalGeneration
-assert PIPELINE_REGISTRY.check_task("multimodal-cot")[1]["impl"] is mmcot.MMCoTPipeline
-"""
-    done = python("-c", code)
-    assert done.returncode == 0, done.stderr
+    assert type(AutoConfig.for_model("mmcot")) is MMCoTConfig
+    for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM):
+        assert auto._model_mapping[MMCoTConfig] is MMCoTForConditionalGeneration
+    assert PIPELINE_REGISTRY.check_task("multimodal-cot")[1]["impl"] is MMCoTPipeline
+
+
+@pytest.mark.parametrize("module", ["argparse", "torch.version"])
+def test_ctrl_c_during_imports_is_one_line(module, tmp_path):
+    command = [sys.executable, "-X", "importtime", "-m", "mmcot.cli", "export", str(tmp_path), str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.split("|")[-1].strip() == module:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in process.stderr if not line.startswith("import time:")]
+    assert rest == ["mmcot: stopped. The same command goes on from the last checkpoint.\n"]
+    assert process.returncode in (1, 130, -signal.SIGINT)

@@ -1,0 +1,124 @@
+"""What a name on the command line leads to: a folder of this machine, or a repository of the Hub.
+
+The libraries find that out, too, but after a minute of tries where the Hub is out of reach, and then blame the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from ..configuration import Recipe
+
+
+# Seconds that the Hub has to say whether it knows a name.
+PATIENCE = 3
+
+
+def find_model(name: str, revision: str | None = None) -> str:
+    """Where a model is: an existing folder, or the id of a repository that the Hub, or its cache here, has.
+
+    Raises:
+        ValueError: where that is nowhere; the message says where it was looked for and which name is nearest.
+    """
+    if Path(name).expanduser().is_file():
+        raise ValueError(f"{name} is a file; give the folder of a model or a Hub id.")
+    return find(name, "model", revision)
+
+
+def find_parts(recipe: Recipe) -> None:
+    """Refuses a recipe that names a checkpoint or a data set that is nowhere, see [`find_model`]."""
+    model = recipe.model
+    for name in filter(None, (model.text_model, model.tokenizer, model.vision_model)):
+        find_model(name)
+    find_dataset(recipe.dataset)
+
+
+def find_dataset(spec: str) -> None:
+    """Refuses a data set spec that can only be a Hub id, and that the Hub does not have, see [`find_model`]."""
+    if "/" in spec and not Path(spec).suffix:
+        find(spec, "dataset")
+
+
+def find(name: str, kind: str, revision: str | None = None) -> str:
+    """The path or id of a `model` or `dataset`."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return os.path.expanduser(name)
+    fault = fault_of_name(name, kind, revision)
+    if fault:
+        from ..configuration.repository import did_you_mean
+
+        raise ValueError(f"There is no folder {name}{did_you_mean(name)}{fault}.")
+    return name
+
+
+def fault_of_name(name: str, kind: str, revision: str | None) -> str:
+    """Why a repository cannot be had from the Hub, as the end of a sentence; nothing where it can."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return "; give a folder that exists or a Hub id"
+    if is_cached(name, kind, revision):
+        return ""
+    if constants.HF_HUB_OFFLINE:
+        return ", and HF_HUB_OFFLINE is set, so the Hub is not asked"
+    fault = fault_of_hub(name, kind, revision)
+    return f", and {fault}" if fault else ""
+
+
+def is_cached(name: str, kind: str, revision: str | None) -> bool:
+    """Whether a repository was used here before, so that it can be again without the Hub."""
+    from huggingface_hub import try_to_load_from_cache
+
+    described = {"model": "config.json", "dataset": "README.md"}[kind]
+    return isinstance(try_to_load_from_cache(name, described, repo_type=kind, revision=revision), str)
+
+
+def fault_of_hub(name: str, kind: str, revision: str | None) -> str:
+    """Why the Hub does not give a repository; nothing where it does."""
+    from huggingface_hub import HfApi
+
+    answers: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=PATIENCE)
+            answers.put(None)
+        except Exception as error:  # told to the person who waits for it
+            answers.put(error)
+
+    # On a thread, because no time limit of the client covers the look-up of the Hub's address.
+    Thread(target=ask, daemon=True).start()
+    try:
+        return explain(answers.get(timeout=PATIENCE), f"{kind} {name}")
+    except Empty:
+        return f"the Hub at {HfApi().endpoint} did not answer within {PATIENCE} seconds"
+
+
+def explain(error: Exception | None, wanted: str) -> str:
+    """What an answer of the Hub means for somebody who wants a repository."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    match error:
+        case None:
+            return ""
+        case GatedRepoError():
+            return f"the Hub gives the {wanted} only to those who asked for access on its page"
+        case RevisionNotFoundError():
+            return f"the {wanted} of the Hub has no such revision"
+        case RepositoryNotFoundError():
+            return f"the Hub has no {wanted} that you may read; check the name and your token"
+        case HfHubHTTPError():
+            return f"the Hub refused the {wanted}: {error.server_message or error}"
+    return f"the Hub at {HfApi().endpoint} cannot be reached ({error})"
