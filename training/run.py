@@ -11,7 +11,8 @@ from accelerate import PartialState
 from ..configuration import Recipe, RecipeError
 from ..data import load_data
 from ..modeling_mmcot import MMCoTProcessor
-from .plan import model_folder
+from ..modeling_mmcot.configuration_mmcot import STAGES
+from .plan import model_folder, planned_models
 from .run_folder import RunFolder
 
 
@@ -50,7 +51,8 @@ def load_run_splits(
     """The splits that a run reads, `train`, `validation` and the one it is scored on, and the rows left out of them.
 
     Raises:
-        RecipeError: for a data set without training split or with problems that have no answer.
+        RecipeError: for a data set without training split, with problems that have no answer, or without any of the
+            rationales that are to be learned.
     """
     with PartialState().main_process_first():
         data = load_data(recipe.dataset, recipe.data)
@@ -74,4 +76,17 @@ def load_run_splits(
             raise RecipeError(
                 f"The split {name!r} of {recipe.dataset} has problems without an answer; leave them out."
             )
+    require_rationales(recipe, splits["train"])
     return splits, data.skipped
+
+
+def require_rationales(recipe: Recipe, train: datasets.Dataset) -> None:
+    """Refuses a training split without a single rationale for models that are to write some."""
+    stages = [STAGES[stage] for model in planned_models(recipe).values() for stage in model]
+    columns = ("solution", "lecture") if recipe.processor.lecture else ("solution",)
+    texts = (text for column in columns for text in train[column])
+    if any(stage.writes_rationale for stage in stages) and not any(map(str.strip, texts)):
+        raise RecipeError(
+            f"{recipe.dataset}: no problem to train on has a 'solution', the rationale to learn. Name the column that "
+            "holds it under data.columns, or train without rationales, with formats: direct."
+        )
