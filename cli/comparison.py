@@ -20,7 +20,7 @@ from ..data import load_splits
 from ..evaluation.ablations import measure_ablations, run_ablations
 from ..evaluation.scores import evaluate
 from ..hub_card.card import add_ablations
-from ..inference.predict import load_trained
+from ..inference.load import load_trained
 from ..inference.row_files import read_rows
 from ..modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
 from ..training.run_folder import RunFolder

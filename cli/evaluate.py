@@ -39,13 +39,14 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
     model = find_model(options.model) if options.model else None
     find_dataset(options.dataset)
+    from ..configuration.repository import find_repository
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
     from ..evaluation.files import evaluate_file, headline
     from ..evaluation.scores import with_whole_rationales
     from ..hub_card.card import add_ablations
-    from ..inference.predict import load_trained, predict_file
-    from ..modeling_mmcot import MMCoTProcessor
+    from ..inference.load import load_processor, load_trained
+    from ..inference.predict import predict_file
 
     data, ablated = data_arguments(options), None
     dataset = pick_split(load_splits(options.dataset, data), options.split)
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         size = options.batch_size
         ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
     if model:
-        dataset = with_whole_rationales(dataset, MMCoTProcessor.from_pretrained(model))
+        dataset = with_whole_rationales(dataset, load_processor(find_repository(model)))
     compared = options.compare
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ..conversion.export import FORMATS, export
+
 
 SUMMARY = "write a trained folder for other code"
 EXAMPLE = "mmcot export runs/quickstart exported --format official"
@@ -12,12 +14,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("folder", type=Path, help="run folder")
     parser.add_argument("output", type=Path, help="folder to write")
-    parser.add_argument("--format", default="official", choices=("official",), help="(default: %(default)s)")
+    parser.add_argument("--format", default=FORMATS[0], choices=FORMATS, help="(default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes the folder for other code."""
-    from ..conversion.export import export_official
-
-    export_official(options.folder, options.output)
+    export(options.folder, options.output, options.format)
     print(f"Written to {options.output}.")

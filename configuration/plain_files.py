@@ -8,6 +8,8 @@ from .yaml_text import parse_yaml
 
 
 RESTORE = "restore it from a copy, or train again"
+# Libraries list everything that they would have taken.
+LONGEST_REASON = 300
 
 
 def read_json(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
@@ -45,4 +47,4 @@ def require_mapping(path: Path, content: Any, remedy: str) -> dict[str, Any]:
 
 def damaged(path: Path, reason: object, remedy: str = RESTORE) -> ValueError:
     """The error for a file that cannot be used, in one line."""
-    return ValueError(f"{path} is damaged ({' '.join(str(reason).split())}); {remedy}.")
+    return ValueError(f"{path} is damaged ({' '.join(str(reason).split())[:LONGEST_REASON]}); {remedy}.")

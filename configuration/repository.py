@@ -61,6 +61,11 @@ class Repository:
     on_hub: bool = False
 
     @property
+    def place(self) -> str:
+        """Where it is loaded from: its folder, or its name on the Hub."""
+        return self.name if self.on_hub else str(self.folder)
+
+    @property
     def stages(self) -> dict[str, str]:
         """Sub-folder of each stage, `"."` being the root, in the order in which they are gone through."""
         folders = self.config.stages or {}
@@ -109,30 +114,48 @@ class Repository:
         """The name of one of its files within it."""
         return path.relative_to(self.folder).as_posix()
 
-    def require_whole(self) -> None:
-        """Refuses what would not load: a model that is not there, files that are cut off. Of weights only the headers
-        are read, and those that are on the Hub are taken to be whole.
+    def require_processor(self) -> None:
+        """Refuses a processor that would not load: one that is not there, or damaged.
 
         Raises:
             ValueError: names the file, what is wrong with it and what to do.
         """
-        for name in PROCESSOR_SETTINGS:
-            if (self.folder / name).is_file():
-                read_json(self.folder / name)
-        for model in self.model_folders:
-            self._require_model(model)
+        missing = [] if (self.folder / PROCESSOR_CONFIG_FILE).is_file() else [PROCESSOR_CONFIG_FILE]
+        if not any((self.folder / name).is_file() for name in VOCABULARIES):
+            missing.append(VOCABULARIES[0])
+        if missing:
+            raise ValueError(f"{self.folder} has no {' and no '.join(missing)}. Save its processor into it.")
+        self.require_undamaged()
 
-    def _require_model(self, model: str) -> None:
-        settings, weights = self.settings_file(model), self.weight_files(model)
-        if not settings.is_file() or not (self.on_hub or all(path.is_file() for path in weights)):
-            role = next((stage for stage, folder in self.stages.items() if folder == model), "base")
-            raise ValueError(
-                f"{self.folder / model} lacks weights of the {role} model. Repeat the training command, which goes on."
-            )
-        for path in (settings, self.folder / model / GENERATION_CONFIG_FILE):
-            if path.is_file():
-                read_json(path)
-        for path in weights:
+    def require_whole(self) -> None:
+        """Refuses models that would not load: those that are not there, or damaged. Of weights only the headers are
+        read, and those that are on the Hub are taken to be whole.
+
+        Raises:
+            ValueError: names the file, what is wrong with it and what to do.
+        """
+        for model in self.model_folders:
+            settings, weights = self.settings_file(model), self.weight_files(model)
+            if not settings.is_file() or not (self.on_hub or all(path.is_file() for path in weights)):
+                role = next((stage for stage, folder in self.stages.items() if folder == model), "base")
+                place = self.folder / model
+                raise ValueError(
+                    f"{place} lacks weights of the {role} model. Repeat the training command, which goes on."
+                )
+        self.require_undamaged()
+
+    def require_undamaged(self) -> None:
+        """Refuses what is there and cannot be read. Of weights only the headers are read.
+
+        Raises:
+            ValueError: names the file, what is wrong with it and what to do.
+        """
+        settings = [self.folder / name for name in PROCESSOR_SETTINGS]
+        for model in self.model_folders:
+            settings += [self.settings_file(model), self.folder / model / GENERATION_CONFIG_FILE]
+        for path in filter(Path.is_file, settings):
+            read_json(path)
+        for path in (path for model in self.model_folders for path in self.weight_files(model)):
             if path.is_file():
                 check_weights(path)
 

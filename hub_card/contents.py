@@ -14,7 +14,6 @@ from ..configuration.repository import (
     PROCESSOR_CONFIG_FILE,
     PROCESSOR_SETTINGS,
     RECIPE_FILE,
-    VOCABULARIES,
     Repository,
     open_folder,
 )
@@ -22,7 +21,7 @@ from ..configuration.weight_files import ADAPTER_CONFIG_FILE, INDEX, WEIGHTS
 from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
 from .card import name_repository
-from .code import needed_files
+from .code import lost_classes, needed_files
 from .local_paths import publishable_metrics, without_local_paths
 
 
@@ -73,14 +72,13 @@ def check_repository(folder: str | Path) -> Repository:
         ValueError: names what is missing or damaged and how to get it.
     """
     repository = open_folder(folder)
-    code, processor = needed_files(repository, ROOT_FOLDER), repository.folder / PROCESSOR_CONFIG_FILE
-    missing = [path.name for path in [*code, processor] if not path.is_file()]
-    if not any((repository.folder / name).is_file() for name in VOCABULARIES):
-        missing.append(VOCABULARIES[0])
+    missing = [path.name for path in needed_files(repository, ROOT_FOLDER) if not path.is_file()]
     if missing:
-        raise ValueError(
-            f"{folder} has no {', '.join(missing)}. Save model and processor into it, then publish again."
-        )
+        raise ValueError(f"{folder} has no {', '.join(missing)}. Save its model into it, then publish again.")
+    lost = lost_classes(repository)
+    if lost:
+        raise ValueError(f"The code in {folder} does not define {', '.join(lost)}; save its model into it again.")
+    repository.require_processor()
     repository.require_whole()
     for read in (repository.read_card, repository.read_recipe, repository.read_metrics):
         read()

@@ -29,6 +29,8 @@ def describe(model: str | Path) -> str:
         ValueError: for what is no repository of this package, and for a file of it that is damaged.
     """
     repository = find_repository(model)
+    repository.require_undamaged()
+    repository.read_recipe()
     headings = {
         "repository": repository.name,
         "stages": stage_line(repository),

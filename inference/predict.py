@@ -10,30 +10,11 @@ import datasets
 from accelerate import PartialState
 
 from ..configuration import DataArguments
+from ..configuration.repository import Repository, find_repository
 from ..data import load_splits, pick_split
-from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.stages_mmcot import StageModels
-from .features import FeatureCache, open_caches
 from .generation import predict, visible
+from .load import load_trained
 from .row_files import BATCHES_PER_CHUNK, complete_rows
-
-
-def load_trained(model: str) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:
-    """The models of a trained folder or Hub id, ready on this process's device, their processor, and the caches of
-    what their frozen towers say of pictures.
-
-    Raises:
-        ValueError: for a folder whose training has not come to an end.
-    """
-    root = MMCoTForConditionalGeneration.from_pretrained(model)
-    for stage, folder in root.config.stages.items() if Path(model).is_dir() else ():
-        if not Path(model, folder).is_dir():
-            raise ValueError(f"{model} has no {stage} model yet; repeat its training command, which goes on.")
-    models = StageModels(root)
-    for stage in models:
-        models[stage].to(PartialState().device).eval()
-    processor = MMCoTProcessor.from_pretrained(model)
-    return models, processor, open_caches(models, processor)
 
 
 def predict_file(
@@ -57,8 +38,11 @@ def predict_file(
         ValueError: if the file holds predictions of another model or data set.
     """
     data = data or DataArguments()
+    repository = find_repository(model)
+    repository.require_whole()
     dataset = visible(pick_split(load_splits(spec, data), split))
-    claim(output, {"model": model, "weights": weight_stamps(model), "dataset": spec, "split": split, **asdict(data)})
+    origin = {"model": model, "weights": weight_stamps(repository), "dataset": spec, "split": split}
+    claim(output, origin | asdict(data))
     models, processor, features = load_trained(model)
     for cache in features.values():
         cache.fill(dataset)
@@ -88,7 +72,8 @@ def claim(output: Path, origin: dict[str, Any]) -> None:
     state.wait_for_everyone()
 
 
-def weight_stamps(model: str) -> dict[str, list[int]]:
+def weight_stamps(repository: Repository) -> dict[str, list[int]]:
     """Size and time of each weight file of a local folder: a model that was trained again is another one."""
-    files = sorted(Path(model).rglob("*.safetensors")) if Path(model).is_dir() else []
-    return {str(file.relative_to(model)): [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
+    paths = [path for folder in repository.model_folders for path in repository.weight_files(folder)]
+    stamps = {repository.path_on_hub(path): path.stat() for path in sorted(paths) if not repository.on_hub}
+    return {name: [stamp.st_size, stamp.st_mtime_ns] for name, stamp in stamps.items()}

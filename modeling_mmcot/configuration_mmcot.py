@@ -201,6 +201,8 @@ class MMCoTConfig(PreTrainedConfig):
                 f"image_feature_size is {self.image_feature_size}, but the vision tower gives "
                 f"{vision_feature_size(self.vision_config)} numbers per patch. Leave image_feature_size out."
             )
+        if not self.stages:
+            raise ValueError("stages is empty; name at least one stage and its folder.")
         for stage, folder in self.stages.items():
             check_stage_folder(stage, folder)
 

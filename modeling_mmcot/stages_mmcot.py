@@ -3,7 +3,7 @@
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ ADAPTER_IN_USE = threading.RLock()
 
 @contextmanager
 def without_false_alarms() -> Iterator[None]:
-    """Loads a second adapter in silence: the library warns of the first, and calls its parameters missing."""
+    """Loads in silence: of a second adapter the library warns, and calls the parameters of the first one missing."""
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -28,6 +28,39 @@ def without_false_alarms() -> Iterator[None]:
             yield
     finally:
         logging.set_verbosity(level)
+
+
+def load_whole(model_class: type[PreTrainedModel], name: str, **options) -> PreTrainedModel:
+    """A model of which every parameter comes from its files.
+
+    Args:
+        model_class: its class.
+        name: folder or Hub id.
+        options: of `from_pretrained`.
+
+    Raises:
+        ValueError: where parameters are missing or of another size; the library would draw new ones for them.
+    """
+    with without_false_alarms():
+        model, report = model_class.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    lost = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
+    require_all_parameters("/".join([name, *filter(None, [options.get("subfolder")])]), lost)
+    return model
+
+
+def require_all_parameters(name: str, lost: Iterable[str]) -> None:
+    """Refuses weights in which parameters are missing.
+
+    Args:
+        name: of the model.
+        lost: names of those parameters.
+    """
+    lost = sorted(lost)
+    if lost:
+        fault = f"{len(lost)} of its parameters are absent or of another size, such as {lost[0]}"
+        raise ValueError(f"{name} is damaged: {fault}. Get it again.")
 
 
 class StageModels(Mapping):
@@ -67,7 +100,7 @@ class StageModels(Mapping):
                 f"Put it there, or give the pipeline a model of your own, answer_model=..."
             )
         if not self.has_adapters:
-            return type(self.root).from_pretrained(name, subfolder=folder, dtype=self.root.dtype, **origin)
+            return load_whole(type(self.root), name, subfolder=folder, dtype=self.root.dtype, **origin)
         if is_local:  # transformers before 5.23 seeks the settings of a local adapter at the root
             self._load_adapter(os.path.join(name, folder), folder, origin)
         else:
@@ -77,9 +110,7 @@ class StageModels(Mapping):
     def _load_adapter(self, name: str, adapter: str, where: dict[str, Any]) -> None:
         with without_false_alarms():
             report = self.root.load_adapter(name, adapter_name=adapter, adapter_kwargs=where)
-        lost = sorted(key for key in report.missing_keys if f".{adapter}." in key)
-        if lost:
-            raise ValueError(f"{name} lacks {len(lost)} parameters of its adapter, such as {lost[0]}; get it again.")
+        require_all_parameters(name, (key for key in report.missing_keys if f".{adapter}." in key))
 
     def __getitem__(self, stage: str) -> PreTrainedModel:
         with self.use(stage) as model:

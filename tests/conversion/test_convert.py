@@ -22,7 +22,7 @@ from mmcot.conversion.convert import (
     read_pickle,
     save_processor,
 )
-from mmcot.conversion.export import export_official
+from mmcot.conversion.export import export
 from mmcot.conversion.official import convert_official
 
 from ..golden_cases import LOCAL, LOCAL_CASES
@@ -325,7 +325,7 @@ def test_places_that_cannot_be(checkpoint, tmp_path):
 def test_there_and_back_is_the_same_bit_for_bit(checkpoint, tmp_path, case):
     source = checkpoint(case)
     there = convert(source, tmp_path / "there")
-    export_official(there, tmp_path / "exported", say=silent)
+    export(there, tmp_path / "exported", say=silent)
     exported = tmp_path / "exported" / "rationale"
     official = load_file(LOCAL / case / "weights.safetensors")
     written = load_file(exported / "model.safetensors")
@@ -343,7 +343,7 @@ def test_there_and_back_is_the_same_bit_for_bit(checkpoint, tmp_path, case):
 
 
 def test_exported_tokenizer_is_in_the_older_form(checkpoint, tiny_tokenizer, tmp_path):
-    export_official(convert(checkpoint(), tmp_path / "there"), tmp_path / "exported", say=silent)
+    export(convert(checkpoint(), tmp_path / "there"), tmp_path / "exported", say=silent)
     text = (tmp_path / "exported/rationale/tokenizer.json").read_text()
     assert "prepend_scheme" not in text
     assert all(isinstance(merge, str) for merge in json.loads(text)["model"]["merges"])
@@ -356,7 +356,7 @@ def test_both_stages_of_a_trained_repository(make_model, tiny_processor, tmp_pat
     models = [make_model(seed=seed, stages={"rationale": ".", "answer": "answer"}) for seed in (1, 2)]
     MMCoTPipeline(model=models[0], answer_model=models[1], processor=tiny_processor).save_pretrained(tmp_path / "run")
     said = []
-    export_official(tmp_path / "run", tmp_path / "out", say=said.append)
+    export(tmp_path / "run", tmp_path / "out", say=said.append)
     assert "patch_size=(PATCHES, 24)" in said[0]
     assert "image encoder is not exported" in " ".join(said)
     folder = convert(tmp_path / "out/rationale", tmp_path / "back", tmp_path / "out/answer")
@@ -376,7 +376,7 @@ def test_adapters_are_merged_into_their_base(make_model, tmp_path):
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter)
         adapted.save_pretrained(tmp_path / "run" / stage)
-    export_official(tmp_path / "run", tmp_path / "out", say=silent)
+    export(tmp_path / "run", tmp_path / "out", say=silent)
     weights = load_file(tmp_path / "out/answer/model.safetensors")
     merged, name = adapted.merge_and_unload(), "encoder.block.0.layer.0.SelfAttention.q.weight"
     assert torch.equal(weights[name], merged.language_model.state_dict()[name])
@@ -389,6 +389,6 @@ def test_what_the_official_code_cannot_load_is_refused(make_model, tmp_path):
     )
     make_model(text_config=text, vision_config=None).save_pretrained(tmp_path / "run")
     with pytest.raises(ValueError, match="'bart'; the official code knows T5"):
-        export_official(tmp_path / "run", tmp_path / "out")
+        export(tmp_path / "run", tmp_path / "out")
     with pytest.raises(ValueError, match=r"has no config\.json"):
-        export_official(tmp_path / "nowhere", tmp_path / "out")
+        export(tmp_path / "nowhere", tmp_path / "out")

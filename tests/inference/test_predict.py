@@ -108,7 +108,7 @@ def test_predictions_of_something_else_are_not_mistaken_for_these(model, questio
 
 def test_folder_in_training_is_named(model, questions, tmp_path):
     shutil.rmtree(tmp_path / "model" / "answer")
-    with pytest.raises(ValueError, match="no answer model yet"):
+    with pytest.raises(ValueError, match="lacks weights of the answer model. Repeat"):
         predicted(model, questions("q.jsonl"), tmp_path / "out.jsonl")
 
 

@@ -1,0 +1,61 @@
+"""A trained folder, or a repository of the Hub, loaded: its models, its processor, and what they make of pictures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from accelerate import PartialState
+
+from ..configuration.repository import Repository, find_repository
+from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.stages_mmcot import StageModels, load_whole
+from .features import FeatureCache, open_caches
+
+
+def load_trained(model: str | Path) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:
+    """The models of a trained folder or Hub id, ready on this process's device, their processor, and the caches of
+    what their frozen towers say of pictures.
+
+    Raises:
+        ValueError: for a folder whose training has not come to an end, and for one that is damaged.
+    """
+    repository = find_repository(model)
+    models, processor = load_stages(repository), load_processor(repository)
+    for stage in models:
+        models[stage].to(PartialState().device).eval()
+    return models, processor, open_caches(models, processor)
+
+
+def load_stages(repository: Repository) -> StageModels:
+    """The models of all stages, as they were saved.
+
+    Raises:
+        ValueError: for a repository that is not complete, or damaged.
+    """
+    repository.require_whole()
+    with one_line_errors(repository.place):
+        return StageModels(load_whole(MMCoTForConditionalGeneration, repository.place))
+
+
+def load_processor(repository: Repository) -> MMCoTProcessor:
+    """The processor of all its models.
+
+    Raises:
+        ValueError: for one that is not there, or damaged.
+    """
+    repository.require_processor()
+    with one_line_errors(repository.place):
+        return MMCoTProcessor.from_pretrained(repository.place)
+
+
+@contextmanager
+def one_line_errors(name: str) -> Iterator[None]:
+    """Turns what libraries raise for settings that make no sense to them into an error that names the repository."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if name in str(error):
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        fault = f"{type(error).__name__}: {reason}"
+        raise ValueError(f"{name} cannot be loaded ({fault}); restore it from a copy, or train again.") from error
