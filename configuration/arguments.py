@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from transformers import CONFIG_MAPPING, Seq2SeqTrainingArguments
 
+from ..modeling_mmcot.configuration_mmcot import MMCoTConfig
 from .annotations import Range, check_fields, nearest
 
 
@@ -85,7 +86,7 @@ class ModelArguments(Section):
 
 def check_network(name: str, model_type: Any = None, **settings: Any) -> None:
     """Refuses a network's configuration that transformers refuses, or would take while it ignores a mistyped key."""
-    if str(model_type) not in CONFIG_MAPPING:
+    if str(model_type) not in CONFIG_MAPPING or model_type == MMCoTConfig.model_type:
         raise ValueError(
             f"{name}.model_type is {model_type!r}; give one that transformers knows, such as t5 or resnet."
         )

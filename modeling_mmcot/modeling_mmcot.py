@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
@@ -128,8 +135,12 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             vision_model: folder or Hub id of an image encoder, for instance `google/vit-large-patch32-384`. Without
                 one, the tower starts from scratch with the `vision_config` of `config_overrides`, if there is one.
             config_overrides: further fields of [`MMCoTConfig`].
+
+        Raises:
+            ValueError: for a whole MMCoT model in place of a part.
         """
         if text_model is not None:
+            part_config(text_model, "a language model such as google/flan-t5-base")
             language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
             config_overrides["text_config"] = language_model.config
         if vision_model is not None:
@@ -309,9 +320,17 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         )
 
 
+def part_config(name: str, wanted: str) -> PreTrainedConfig:
+    """The configuration of a checkpoint that is to become a part of a model; it may not be such a model itself."""
+    config = AutoConfig.from_pretrained(name)
+    if config.model_type == MMCoTConfig.model_type:
+        raise ValueError(f"{name} is a whole mmcot model; give {wanted}, or the one that it was made from.")
+    return config
+
+
 def load_vision_tower(name: str) -> PreTrainedModel:
     """The image half of a checkpoint: CLIP and SigLIP folders hold a text half as well."""
-    config = AutoConfig.from_pretrained(name)
+    config = part_config(name, "an image encoder such as google/vit-base-patch16-224")
     with torch.random.fork_rng():
         # What a checkpoint lacks is drawn: some towers have a pooler, which is not used. The same draw each time makes
         # it the same tower each time, whose features can be kept.

@@ -90,6 +90,7 @@ def test_scientific_notation_is_a_number(tmp_path, recipe_file):
             ["--model.text_config.model_type", "t6"],
             "text_config.model_type is 't6'; give one that",
         ),
+        ({}, ["--model.text_config.model_type", "mmcot"], "text_config.model_type is 'mmcot'; give one that"),
         ({}, ["--model.text_config.d_modle", "32"], "text_config has the unknown key d_modle: did you mean d_model?"),
         ({}, ["--model.text_config.d_model", "wide"], "model: text_config: .* expected int, got str"),
         ({}, ["--seed"], "--key value pairs"),

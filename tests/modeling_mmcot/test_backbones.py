@@ -266,6 +266,16 @@ def test_parts_in_half_precision(t5, inputs):
     assert output.isfinite().all()
 
 
+@pytest.mark.parametrize("t5", ["v1.0"], indirect=True)
+def test_whole_model_is_no_part_of_another(t5, tiny_model, tmp_path):
+    tiny_model.save_pretrained(tmp_path / "whole")
+    whole, parts = str(tmp_path / "whole"), MMCoTForConditionalGeneration.from_pretrained_parts
+    with pytest.raises(ValueError, match="whole is a whole mmcot model; give a language model such as"):
+        parts(whole)
+    with pytest.raises(ValueError, match="whole is a whole mmcot model; give an image encoder such as"):
+        parts(t5.name_or_path, whole)
+
+
 def test_shards_hold_five_gigabytes_unless_told_otherwise(tiny_model, tmp_path, monkeypatch):
     sizes, split = [], modeling_utils.split_torch_state_dict_into_shards
 
