@@ -2,10 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 from .prompt_mmcot import flatten, letter
 
+
+Span = tuple[int, int]  # first character and the one after the last
 
 # "The answer is (b)" and "The answer is B.", not "The answer is A dog" and not "The answer is (A) or (B)".
 STATED_ANSWER = re.compile(
@@ -40,15 +43,21 @@ def find_option(text: str, choices: Sequence[str]) -> int | None:
     What stands inside the words of a longer option does not count. Case only matters between options that differ in
     nothing else.
     """
-    folded, options = plain(text), [plain(choice) for choice in choices]
+    folded = plain(text)
+    options = [plain(choice) for choice in choices]
     spans = {
         match.span(): option
-        for option in filter(None, set(options))
+        for option in set(options)
+        if option and option in folded
         for match in re.finditer(WORDS_BEGIN + re.escape(option) + WORDS_END, folded)
     }
+    widest = outermost(spans)
+    starts = [start for start, _ in widest]
 
-    def free(span: tuple[int, int]) -> bool:
-        return not any(start <= span[0] and span[1] <= end and span != (start, end) for start, end in spans)
+    def free(span: Span) -> bool:
+        # Of the options that begin before it, the last one reaches furthest.
+        before = bisect_right(starts, span[0]) - 1
+        return before < 0 or widest[before] == span or widest[before][1] < span[1]
 
     letters = {match[1].upper() for match in BRACKETED_LETTER.finditer(folded) if free(match.span())}
     matches = [index for index in range(len(choices)) if letter(index) in letters]
@@ -56,8 +65,18 @@ def find_option(text: str, choices: Sequence[str]) -> int | None:
         named = {option for span, option in spans.items() if free(span)}
         matches = [index for index, option in enumerate(options) if option in named]
         if len(named) == 1 and len(matches) > 1:
-            matches = [index for index in matches if normalise(choices[index]) in normalise(text)]
+            exact = normalise(text)
+            matches = [index for index in matches if normalise(choices[index]) in exact]
     return matches[0] if len(matches) == 1 else None
+
+
+def outermost(spans: Iterable[Span]) -> list[Span]:
+    """The spans that stand within no other, in their order."""
+    found: list[Span] = []
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not found or end > found[-1][1]:
+            found.append((start, end))
+    return found
 
 
 def plain(text: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmcot import MMCoTProcessor
-from mmcot.modeling_mmcot.answers_mmcot import find_option
+from mmcot.modeling_mmcot.answers_mmcot import find_option, outermost
 from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER, STAGES
 from mmcot.modeling_mmcot.prompt_mmcot import flatten, letter
 
@@ -209,6 +209,17 @@ def test_prompt_of_any_problem_is_flat_complete_and_ends_with_its_cue(question, 
             place = prompt.index(flatten(f"({letter(index)}) {choice}"), place)
         start, end = prompt.context
         assert prompt[start:end] == (flatten(f"{hint or ''} {caption or ''}") or "N/A")
+
+
+def test_option_inside_another_does_not_count_wherever_they_stand():
+    assert outermost([(0, 9), (0, 4), (2, 9), (3, 12), (5, 7), (20, 21)]) == [(0, 9), (3, 12), (20, 21)]
+
+
+def test_long_text_takes_no_longer_than_its_length():
+    """Comparing each place with each other took 18 seconds for such a text, and grew with its square."""
+    text = "dark red, red and (A) blue; " * 20_000
+    assert find_option(text, COLOURS) == 0
+    assert find_option(text.replace("(A)", ""), COLOURS) is None
 
 
 def test_letters_are_distinct_and_follow_the_columns_of_a_spreadsheet():
