@@ -10,6 +10,10 @@ from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
 
 
+# Each needs as much memory as a row of a training batch.
+OPTIONS_AT_ONCE = 64
+
+
 def generate_batch(
     model: PreTrainedModel,
     processor: Any,
@@ -48,7 +52,7 @@ def option_scores(
     model: PreTrainedModel,
     encoder_outputs: MMCoTEncoderOutput,
     targets: torch.LongTensor,
-    option_counts: Sequence[int],
+    option_counts: list[int],
 ) -> list[list[float]]:
     """Probabilities of the options, given that the answer is one of them.
 
@@ -61,14 +65,25 @@ def option_scores(
     Returns:
         For each question one number per option; they sum to 1.
     """
-    batch, options = len(option_counts), len(targets)
-    labels = targets.to(model.device).repeat(batch, 1)  # (batch * options, target)
+    counts = torch.tensor(option_counts)
+    rows = torch.arange(len(counts)).repeat_interleave(counts)  # for each option of each question, the question
+    options = torch.cat([torch.arange(count) for count in option_counts])
+    chunks = zip(rows.split(OPTIONS_AT_ONCE), options.split(OPTIONS_AT_ONCE), strict=True)
+    scores = torch.cat([log_probabilities(model, encoder_outputs, row, targets[option]) for row, option in chunks])
+    return [row.softmax(-1).tolist() for row in scores.split(option_counts)]
+
+
+def log_probabilities(
+    model: PreTrainedModel, encoder_outputs: MMCoTEncoderOutput, rows: torch.LongTensor, targets: torch.LongTensor
+) -> torch.Tensor:
+    """Logarithms of how probable `targets (texts, target)` are after what `rows (texts,)` of the encoder say."""
+    labels = targets.to(model.device)
+    rows = rows.to(model.device)
     logits = model(
-        encoder_outputs=MMCoTEncoderOutput(encoder_outputs.last_hidden_state.repeat_interleave(options, dim=0)),
-        attention_mask=encoder_outputs.attention_mask.repeat_interleave(options, dim=0),
+        encoder_outputs=MMCoTEncoderOutput(encoder_outputs.last_hidden_state[rows]),
+        attention_mask=encoder_outputs.attention_mask[rows],
         decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels),
         use_cache=False,
-    ).logits
-    log_probabilities = logits.float().log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
-    scores = log_probabilities.masked_fill(labels == -100, 0.0).sum(-1).view(batch, options)
-    return [row[:count].softmax(-1).tolist() for row, count in zip(scores, option_counts, strict=True)]
+    ).logits  # (texts, target, vocabulary)
+    losses = torch.nn.functional.cross_entropy(logits.float().mT, labels, reduction="none")  # 0 for -100
+    return -losses.sum(-1)

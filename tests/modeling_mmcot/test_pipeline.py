@@ -114,7 +114,9 @@ class TestInputs:
         for model in (pipe.model, pipe.answer_model):
             look = model.vision_tower.forward
             monkeypatch.setattr(
-                model.vision_tower, "forward", lambda pixels, look=look: seen.append(pixels.shape) or look(pixels)
+                model.vision_tower,
+                "forward",
+                lambda pixels, look=look, **options: seen.append(pixels.shape) or look(pixels, **options),
             )
         pipe(questions()[2], **SHORT)
         assert seen == [(2, 3, 16, 16)] * 2
