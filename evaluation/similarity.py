@@ -23,7 +23,7 @@ def similarities(
         predictions, references: texts, `(rows,)`.
         encoder: local folder of an encoder as sentence-transformers saves it. Its last hidden states are averaged over
             the words, which is how most of them, MiniLM and MPNet among them, were trained.
-        progress: show a progress bar.
+        progress: show a progress bar on a terminal.
 
     Raises:
         ValueError: if there is no such folder.
@@ -47,9 +47,8 @@ def embed(texts: Sequence[str], encoder: str | Path, progress: bool) -> torch.Te
     model = AutoModel.from_pretrained(encoder, dtype=torch.float32).eval()
     longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", MAX_LENGTH))
     embeddings = []
-    for start in tqdm(
-        range(0, len(texts), BATCH_SIZE), desc="embedding rationales", disable=not progress, leave=False
-    ):
+    hidden = None if progress else True  # `None` shows a bar on a terminal only
+    for start in tqdm(range(0, len(texts), BATCH_SIZE), desc="embedding rationales", disable=hidden, leave=False):
         batch = list(texts[start : start + BATCH_SIZE])
         inputs = tokenizer(batch, padding=True, truncation=True, max_length=longest, return_tensors="pt")
         states = model(**inputs).last_hidden_state  # (batch, tokens, hidden)

@@ -126,7 +126,7 @@ class FeatureCache:
         Args:
             dataset: with images in the column `image`, one or a list per row.
             batch_size: images the tower reads at once.
-            progress: show a progress bar.
+            progress: show a progress bar on a terminal.
 
         Returns:
             How many images this process computed.

@@ -1,12 +1,14 @@
 """The Trainer: transformers' own, which also writes freely while it evaluates."""
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 
 import datasets
 import torch
 from peft import PeftModel
-from transformers import Seq2SeqTrainer
+from tqdm.auto import tqdm
+from transformers import PrinterCallback, ProgressCallback, Seq2SeqTrainer
 
 from ..configuration import StageArguments
 from ..data.examples import GENERATED_RATIONALE, LENGTH, STAGE
@@ -20,6 +22,22 @@ from .collator import MMCoTCollator
 
 
 POSITION_TABLE = "relative_attention_bias.weight"
+
+
+class TrainingBar(ProgressCallback):
+    """A progress bar with the name of what is trained; an evaluation has none of its own beside it."""
+
+    def __init__(self, stages: Sequence[str]):
+        super().__init__()
+        self.name = f"training {' and '.join(stages)}"
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.is_world_process_zero:
+            self.training_bar = tqdm(total=state.max_steps, desc=self.name, dynamic_ncols=True)
+        self.current_step = 0
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
+        pass
 
 
 class MMCoTTrainer(Seq2SeqTrainer):
@@ -55,6 +73,8 @@ class MMCoTTrainer(Seq2SeqTrainer):
             processing_class=processor,
             **kwargs,
         )
+        if self.pop_callback(ProgressCallback):
+            self.add_callback(TrainingBar(stages) if sys.stderr.isatty() else PrinterCallback())
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
