@@ -8,6 +8,7 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 
 from .answers_mmcot import parse_answer
+from .chat_mmcot import CHAT_TEMPLATE
 from .configuration_mmcot import BECAUSE, RATIONALE, STAGES, Stage, find_stage
 from .images_mmcot import to_rgb
 from .keywords_mmcot import (
@@ -46,6 +47,8 @@ class MMCoTProcessor(ProcessorMixin):
         lecture (`bool`, defaults to `False`): a rationale is lecture and solution (QCM-LE), not solution only (QCM-E).
         max_length (`int`, *optional*): tokens of a prompt; what the tokenizer says, or 512, where not given.
         max_target_length (`int`, defaults to 512): tokens of a target.
+        chat_template (`str`, *optional*): how `apply_chat_template` makes a prompt of a conversation; by default the
+            user's first message is the question, and the assistant's first the rationale.
     """
 
     def __init__(
@@ -56,11 +59,12 @@ class MMCoTProcessor(ProcessorMixin):
         lecture: bool = False,
         max_length: int | None = None,
         max_target_length: int = 512,
+        chat_template: str | None = None,
         **kwargs,
     ):
         if newline not in ("space", "official"):
             raise ValueError(f"newline is {newline!r}; use 'space' or 'official'.")
-        super().__init__(image_processor, tokenizer, **kwargs)
+        super().__init__(image_processor, tokenizer, chat_template=chat_template or CHAT_TEMPLATE, **kwargs)
         self.newline = newline
         self.lecture = lecture
         self.max_length = max_length or tokenizer.init_kwargs.get("max_length") or 512
