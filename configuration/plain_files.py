@@ -1,6 +1,7 @@
-"""JSON and YAML files of a trained folder, read with errors that name the file and say what to do."""
+"""JSON, YAML and other texts as files: read with errors that name the file and say what to do, and written whole."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,13 @@ def require_mapping(path: Path, content: Any, remedy: str) -> dict[str, Any]:
 def damaged(path: Path, reason: object, remedy: str = RESTORE) -> ValueError:
     """The error for a file that cannot be used, in one line."""
     return ValueError(f"{path} is damaged ({' '.join(str(reason).split())[:LONGEST_REASON]}); {remedy}.")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file that appears whole or not at all.
+
+    Half a character, which the name of a file may hold, is written as its escape, `\\udc80`, which JSON reads back.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+    os.replace(temporary, path)

@@ -1,8 +1,11 @@
 """Predictions of this or any other system, read and laid beside the examples they answer."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,13 @@ import datasets
 import numpy as np
 
 from ..data.image_column import has_image, without_images
+from ..data.rows import HALF_CHARACTER, shorten
 from ..modeling_mmcot import MMCoTProcessor
+
+
+LONGEST_LINE = 10_000_000  # bytes
+LONGEST_TEXT = 100_000  # characters
+EXAMPLE = '{"id": "7", "choice_index": 0}'
 
 
 @dataclass
@@ -56,31 +65,57 @@ class AnsweredExamples:
         ]
 
 
-def read_predictions(path: str | Path) -> list[dict[str, Any]]:
+class ReadPrediction(dict[str, Any]):
+    """A prediction from a file.
+
+    Args:
+        row: what the file says.
+        place: file and line, for messages.
+    """
+
+    def __init__(self, row: Mapping[str, Any], place: str):
+        super().__init__(row)
+        self.place = place
+
+
+def read_predictions(path: str | Path) -> list[ReadPrediction]:
     """Reads predictions from a file of JSON lines, see [`match_predictions`].
 
     Raises:
-        ValueError: if there is no such file, or for a line that is no JSON object with an `id`.
+        ValueError: if there is no such file or it is empty, or for a line that is no JSON object with an `id`.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"There is no file {path}; give predictions as JSON lines.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text; give predictions as JSON lines.") from None
-    return [read_prediction(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    predictions = []
+    with path.open("rb") as file:
+        lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                predictions.append(read_prediction(line, f"{path}, line {number}"))
+    if not predictions:
+        raise ValueError(f"{path} is empty; give predictions as JSON lines, such as {EXAMPLE}.")
+    return predictions
 
 
-def read_prediction(line: str, place: str) -> dict[str, Any]:
+def read_prediction(line: bytes, place: str) -> ReadPrediction:
     """One line of a predictions file; `place` is for messages."""
+    if len(line) > LONGEST_LINE:
+        raise ValueError(
+            f"{place} has more than {LONGEST_LINE:,} bytes; give each prediction a short line of its own."
+        )
     try:
-        prediction = json.loads(line)
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{place} is not UTF-8 text; give predictions as JSON lines, such as {EXAMPLE}.") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"{place} is not valid JSON: {error}.") from None
-    if not isinstance(prediction, dict) or prediction.get("id") is None:
-        raise ValueError(f'{place} must be an object with an id, such as {{"id": "7", "choice_index": 0}}.')
-    return prediction
+        reason = f"{error.msg} at character {error.pos + 1}"
+        raise ValueError(f"{place} is not valid JSON: {reason}; give one object a line, such as {EXAMPLE}.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{place} holds a number too long or a list too deep to read; leave it out.") from None
+    if not isinstance(row, dict) or row.get("id") is None:
+        raise ValueError(f"{place} must be an object with an id, such as {EXAMPLE}.")
+    return ReadPrediction(row, place)
 
 
 def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset) -> AnsweredExamples:
@@ -92,18 +127,25 @@ def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: dataset
         dataset: examples with their labels.
 
     Raises:
-        ValueError: for a data set without labels, or a prediction that is none; it names the id.
+        ValueError: for a data set without labels or with an id twice, a prediction that is none, or none that is for
+            this data set; it names the place.
     """
     examples = labelled_examples(dataset)
     known = {example["id"] for example in examples}
     found: dict[str, Mapping[str, Any]] = {}
     duplicate = []
     for prediction in predictions:
-        identifier = str(prediction["id"])
+        identifier = read_id(prediction)
         if identifier in found:
             duplicate.append(identifier)
         else:
             found[identifier] = prediction
+    if found and known.isdisjoint(found):
+        first_ids = f"the first id is {shorten(next(iter(found)))}, that of the data set {shorten(examples[0]['id'])}"
+        raise ValueError(
+            f"{prediction_place(predictions[0])} and all others are for no problem of this data set: {first_ids}. "
+            "Name the data set and split that were predicted."
+        )
     guesses = [
         read_guess(found[example["id"]], example["choices"]) if example["id"] in found else None
         for example in examples
@@ -127,21 +169,60 @@ def labelled_examples(dataset: datasets.Dataset) -> list[dict[str, Any]]:
             )
         example["id"] = str(example["id"])
         example["has_image"] = pictured
+    counts = Counter(example["id"] for example in examples)
+    identifier, count = counts.most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f"The data set holds {count} problems with the id {shorten(identifier)}, and predictions find theirs by "
+            "the id; give each an id of its own."
+        )
     return examples
 
 
+def prediction_place(prediction: Mapping[str, Any]) -> str:
+    """How messages name a prediction: by file and line, or by its id where it came from no file."""
+    if isinstance(prediction, ReadPrediction):
+        return prediction.place
+    return f"The prediction for {shorten(str(prediction['id']))}"
+
+
+def read_id(prediction: Mapping[str, Any]) -> str:
+    """The id as text."""
+    identifier = prediction["id"]
+    if isinstance(identifier, bool) or not isinstance(identifier, (str, Integral)):
+        raise ValueError(
+            f"{prediction_place(prediction)} has the id {shorten(identifier)}; use a text or a whole number."
+        )
+    identifier = str(identifier)
+    check_text(identifier, f"{prediction_place(prediction)} has an id")
+    return identifier
+
+
 def read_guess(prediction: Mapping[str, Any], choices: Sequence[str]) -> dict[str, Any]:
-    """A prediction with the index of the option it names."""
-    place = f"The prediction for {str(prediction['id'])!r}"
+    """`choice_index`, `rationale` and `answer_text` of a prediction; the index is that of the option it names."""
+    place = prediction_place(prediction)
+    rationale = prediction.get("rationale") or ""
+    answer_text = prediction.get("answer_text")
+    check_text(rationale, f"{place} has a rationale")
+    if answer_text is not None:
+        check_text(answer_text, f"{place} has an answer_text")
     if "choice_index" in prediction:
         index = prediction["choice_index"]
         if index is not None and (type(index) is not int or not 0 <= index < len(choices)):
-            raise ValueError(f"{place} has choice_index {index!r}; use 0 to {len(choices) - 1}, or null for none.")
-    elif isinstance(prediction.get("answer_text"), str):
-        index = MMCoTProcessor.parse_answer(prediction["answer_text"], choices)
+            remedy = f"use 0 to {len(choices) - 1}, or null for none"
+            raise ValueError(f"{place} has choice_index {shorten(index)}; {remedy}.")
+    elif answer_text is not None:
+        index = MMCoTProcessor.parse_answer(answer_text, choices)
     else:
         raise ValueError(f"{place} has no answer; give it choice_index (a number) or answer_text (a text).")
-    rationale = prediction.get("rationale") or ""
-    if not isinstance(rationale, str):
-        raise ValueError(f"{place} has a rationale that is no text: {rationale!r}.")
-    return {**prediction, "choice_index": index, "rationale": rationale.strip()}
+    return {"choice_index": index, "rationale": rationale.strip(), "answer_text": answer_text}
+
+
+def check_text(text: Any, subject: str) -> None:
+    """Refuses what is no text, or one that cannot be scored; `subject` begins the message."""
+    if not isinstance(text, str):
+        raise ValueError(f"{subject} that is no text: {shorten(text)}. Write a text.")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{subject} of {len(text):,} characters. At most {LONGEST_TEXT:,} are read; shorten it.")
+    if HALF_CHARACTER.search(text):
+        raise ValueError(f"{subject} that holds half a character (a lone surrogate). Write the text again.")

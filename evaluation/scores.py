@@ -60,6 +60,8 @@ def evaluate(
     for column in by:
         if column not in known:
             raise ValueError(f"There is no column {column!r} to report by; the data set has {', '.join(known)}.")
+        if column in CLASSES:
+            raise ValueError(f"The column {column!r} to report by is called like a class of scores; rename it.")
     answered = match_predictions(predictions, dataset)
     groups = group_members(answered.examples, by)
     right = answered.right

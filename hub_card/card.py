@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
+from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
@@ -66,8 +67,7 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
         remedy = "evaluate the split that the run was scored on"
         raise ValueError(f"The ablations are of other problems than {folder / METRICS_FILE}; {remedy}.")
     scores["ablations"] = ablations
-    text = json.dumps(scores, indent=1, ensure_ascii=False) + "\n"
-    (folder / METRICS_FILE).write_text(text, encoding="utf-8")
+    replace_text(folder / METRICS_FILE, json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
     write_card(folder, settings, scores)
 
 

@@ -1,5 +1,7 @@
 """The tables of a card, as Markdown."""
 
+import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -7,12 +9,20 @@ from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS
 from .weights import BYTES
 
 
+# Signs that mean something within a line of Markdown. Behind a backslash they are only themselves.
+MARKUP = re.compile(r"[\\`*_~$\[\]]|(?<=:)//|(?<=www)\.")
+
+
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose first column is of words and whose others are of numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    # The values of a column of the data set may hold what ends a cell or a line.
-    escaped = ([" ".join(cell.replace("|", r"\|").split()) for cell in cells] for cells in lines)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def escape(text: str) -> str:
+    """A text of a data set as Markdown that shows it, in one line: none of it is markup, HTML or a link."""
+    marked = MARKUP.sub(r"\\\g<0>", html.escape(" ".join(text.split()), quote=False))
+    return marked.replace("|", "&#124;")
 
 
 def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> str:
@@ -29,7 +39,8 @@ def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> st
         if name in CLASSES:
             rows.append(accuracy_row(f"{name}: {CLASSES[name].meaning}", scores, chance[name]))
         else:
-            rows += [accuracy_row(f"{name}: {key}", score, chance[name][key]) for key, score in scores.items()]
+            for value, score in scores.items():
+                rows.append(accuracy_row(f"{escape(name)}: {escape(value)}", score, chance[name][value]))
     return markdown_table(["problems", "accuracy", "95 % interval", "guessing", "n"], rows)
 
 

@@ -10,6 +10,7 @@ from accelerate import PartialState
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..configuration import Recipe, RecipeError
+from ..configuration.plain_files import replace_text
 from ..configuration.recipe import SHARED_SECTION, is_of_hub, read_section, read_settings
 from ..configuration.yaml_text import format_yaml
 
@@ -105,10 +106,3 @@ def what_is_trained(settings: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in settings.items() if key != "stages" or not one_by_one}
     shared = {key: value for key, value in read_section(settings, SHARED_SECTION).items() if not is_of_hub(key)}
     return {**kept, SHARED_SECTION: shared}
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file that appears whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

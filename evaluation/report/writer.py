@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...configuration.ablations import ABLATIONS
 from ...configuration.metrics import ACCURACY, CLASSES, METRICS
+from ...configuration.plain_files import replace_text
+from ...configuration.repository import METRICS_FILE
 from ..predictions import match_predictions
 from .charts import DARK, LIGHT, ablation_chart, accuracy_chart
 from .mistakes import SHOWN, sort_mistakes
@@ -40,18 +42,16 @@ def write_report(
         What `metrics.json` then holds.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     scores = dict(metrics)
     if ablations is not None:
         scores["ablations"] = ablations
     if comparison is not None:
         scores["comparison"] = comparison
     text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     classes = {name: metrics["accuracy"][name] for name in CLASSES if name in metrics["accuracy"]}
-    charts = {"accuracy": draw(folder / "accuracy.png", accuracy_chart, classes, metrics["chance"])}
+    charts = {"accuracy": draw(accuracy_chart, classes, metrics["chance"])}
     if ablations is not None:
-        charts["ablations"] = draw(folder / "ablations.png", ablation_chart, ablations)
+        charts["ablations"] = draw(ablation_chart, ablations)
     page = template().render(
         title=folder.resolve().name,
         metrics=metrics,
@@ -67,15 +67,18 @@ def write_report(
         kinds=sort_mistakes(match_predictions(predictions, dataset), dataset),
         shown=SHOWN,
     )
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    # Only now, when nothing can go wrong any more but the disk.
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, chart in charts.items():
+        (folder / f"{name}.png").write_bytes(chart["light"])
+    replace_text(folder / "report.html", page)
+    replace_text(folder / METRICS_FILE, text + "\n")
     return scores
 
 
-def draw(path: Path, chart: Callable[..., bytes], *values: Any) -> dict[str, str]:
-    """Writes a chart and returns it as addresses, `light` and `dark`, for the page."""
-    light, dark = (chart(*values, theme=theme) for theme in (LIGHT, DARK))
-    path.write_bytes(light)
-    return {"light": data_uri(light, "png"), "dark": data_uri(dark, "png")}
+def draw(chart: Callable[..., bytes], *values: Any) -> dict[str, bytes]:
+    """A chart as PNG in both themes of the page."""
+    return {"light": chart(*values, theme=LIGHT), "dark": chart(*values, theme=DARK)}
 
 
 def template() -> Any:
@@ -87,7 +90,7 @@ def template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(signed=signed, p_value=p_value)
+    environment.filters.update(data_uri=data_uri, signed=signed, p_value=p_value)
     return environment.get_template(TEMPLATE)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 from base64 import b64decode
+from difflib import SequenceMatcher
 from html.parser import HTMLParser
 
 import datasets
@@ -15,7 +16,7 @@ from mmcot.evaluation.comparison import compare_predictions
 from mmcot.evaluation.predictions import match_predictions
 from mmcot.evaluation.report import write_report
 from mmcot.evaluation.report.charts import DARK, LIGHT, ablation_chart, accuracy_chart
-from mmcot.evaluation.report.differences import mark_differences
+from mmcot.evaluation.report.differences import compare_words, mark_differences
 from mmcot.evaluation.report.mistakes import is_right, sort_mistakes
 from mmcot.evaluation.report.thumbnails import thumbnail
 from mmcot.evaluation.report.writer import p_value, signed
@@ -24,6 +25,7 @@ from mmcot.evaluation.scores import evaluate
 
 NASTY = '<script>alert("1")</script> & </style> {{ 7 * 7 }}'
 ALIEN = "¿Qué número? 数字は何ですか؟ ما الرقم 🔢"
+words = st.lists(st.sampled_from(["the", "red", "cat", "sat"]), max_size=40)
 # Elements that close themselves.
 VOID = {"meta", "img", "source"}
 
@@ -176,6 +178,25 @@ def test_right_rationales(rationale, solution, right):
 )
 def test_differences_by_hand(first, second, pieces):
     assert mark_differences(first, second) == pieces
+
+
+def test_texts_that_repeat_their_words_are_compared_at_their_ends():
+    first = "So it is " + "a b " * 1000 + "the end."
+    second = "so it is " + "b a a " * 700 + "the end."
+    begin, middle, end = mark_differences(first, second)[0]
+    assert begin == ("So it is", False)
+    assert middle == (("a b " * 1000).strip(), True)
+    assert end == ("the end.", False)
+    repeated = "a " * 2000
+    assert mark_differences(repeated, repeated)[0] == [(repeated.strip(), False)]
+    assert mark_differences("a " * 4000 + "b", repeated)[1] == [(repeated.strip(), False)]
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(first=words, second=words)
+def test_texts_of_usual_length_are_compared_as_ever(first, second):
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    assert compare_words(first, second) == matcher.get_opcodes()
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)

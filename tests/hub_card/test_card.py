@@ -29,7 +29,7 @@ from mmcot.hub_card.card import (
     library_versions,
     name_repository,
 )
-from mmcot.hub_card.tables import duration, markdown_table, memory
+from mmcot.hub_card.tables import duration, memory
 from mmcot.hub_card.training_data import describe_data, is_hub_id
 from mmcot.hub_card.weights import count_by_folder
 
@@ -242,10 +242,6 @@ def test_duration(seconds, text):
 )
 def test_memory(size, text):
     assert memory(size) == text
-
-
-def test_words_of_the_data_cannot_break_a_table():
-    assert markdown_table(["a", "b"], [["x | y\n\nz", ""]]) == "| a | b |\n| --- | ---: |\n| x \\| y z |  |"
 
 
 def test_template_and_code_agree(monkeypatch):
