@@ -17,6 +17,7 @@ from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
 from . import tables
 from .local_paths import without_local_paths
+from .markdown import code_block, code_span, inline, python_text
 from .training_data import TrainingData, describe_data, is_hub_id
 from .weights import count_by_folder
 
@@ -102,10 +103,12 @@ def fill_card(
     pictures = bool(model.get("vision_model") or model.get("vision_config"))
     accuracy, scores = metrics.get("accuracy", {}), metrics["rationale"]
     split = (settings.get("evaluation") or {}).get("split", "test")
+    versions = metrics.get("versions") or {}
     return ModelCard.from_template(
         metadata(name, settings, metrics, data, PICTURE_TASK if pictures else TEXT_TASK),
         template_path=str(TEMPLATE),
-        name=name,
+        title=inline(name),
+        repository=python_text(name),
         stages=stages,
         folders=list(labels),
         labels=labels,
@@ -115,7 +118,7 @@ def fill_card(
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,
-        split=split,
+        split=code_span(split),
         average=accuracy.get(AVERAGE.name),
         guessing=metrics["chance"][AVERAGE.name],
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
@@ -124,7 +127,9 @@ def fill_card(
         blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),
-        recipe=format_yaml(without_local_paths(settings)).strip(),
+        recipe=code_block(format_yaml(without_local_paths(settings)).strip(), "yaml"),
+        hardware=inline(metrics.get("hardware") or ""),
+        versions=", ".join(inline(f"{library} {number}") for library, number in versions.items()),
         metrics=metrics,
     )
 
@@ -178,8 +183,8 @@ def part_name(model: Mapping[str, Any], part: str) -> str:
     """Where the language model (`text`) or the image encoder (`vision`) comes from, as Markdown."""
     source = model.get(f"{part}_model")
     if source is None:
-        return f"`{model[f'{part}_config']['model_type']}`, from scratch"
-    return f"[`{source}`](https://huggingface.co/{source})" if is_hub_id(source) else f"`{Path(source).name}`"
+        return f"{code_span(model[f'{part}_config']['model_type'])}, from scratch"
+    return f"[`{source}`](https://huggingface.co/{source})" if is_hub_id(source) else code_span(Path(source).name)
 
 
 def folder_labels(stages: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from ..configuration.repository import CARD_FILE, open_folder
 from ..modeling_mmcot.configuration_mmcot import ANSWER
 from .card import PICTURE_TASK, TAGS
 from .local_paths import without_local_paths
+from .markdown import code_span, inline, python_text
 from .weights import count_by_folder
 
 
@@ -33,10 +34,11 @@ def write_converted_card(
     card = ModelCard.from_template(
         ModelCardData(**metadata, tags=TAGS),
         template_path=str(TEMPLATE),
-        name=name,
-        sources=" and ".join(f"`{source}`" for source in sources),
+        title=inline(name),
+        repository=python_text(name),
+        sources=" and ".join(map(code_span, sources)),
         two_stages=ANSWER in repository.stages,
-        vision_model=without_local_paths(vision_model),
+        vision_model=vision_model and code_span(without_local_paths(vision_model)),
         feature_size=feature_size,
         parameters=sum(count_by_folder(repository).values()),
     )

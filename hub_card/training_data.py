@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .markdown import inline
+
 
 HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
@@ -31,7 +33,7 @@ class TrainingData:
     @property
     def link(self) -> str:
         """The title as Markdown."""
-        return f"[{self.title}]({self.url})" if self.url else self.title
+        return f"[{inline(self.title)}]({self.url})" if self.url else inline(self.title)
 
 
 SKETCHQA = TrainingData(
@@ -74,7 +76,7 @@ def describe_data(spec: str) -> TrainingData:
     if "aokvqa" in plain or any(path.glob("aokvqa_*.json")):
         return AOKVQA
     if "/" in spec and is_hub_id(spec):
-        note = f"The licence of {spec} applies to what is trained on it."
+        note = f"The licence of {inline(spec)} applies to what is trained on it."
         return TrainingData(spec, spec, "other", note, f"https://huggingface.co/datasets/{spec}")
     note = "The data are the author's own; ask for their licence, which applies to what is trained on them."
     return TrainingData(f"{path.name} (the author's own data)", path.stem, "other", note)
