@@ -23,7 +23,7 @@ from ..hub_card.card import add_ablations
 from ..inference.load import load_trained
 from ..inference.row_files import read_rows
 from ..modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
-from ..training.run_folder import RunFolder
+from ..training.run_folder import open_run_folder
 from ..training.two_stage import run_recipe
 from .example_figure import draw_example
 
@@ -65,11 +65,12 @@ def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
     recipe = quickstart_recipe(output, seed)
     say(f"Two stages: question and picture -> rationale -> answer. Trained from scratch into {output}.")
     run_recipe(recipe, say)
-    folder, test = RunFolder(recipe), load_splits(recipe.dataset)["test"]
-    if not folder.finished("comparison"):
-        folder.write_json("results.json", compare_systems(recipe, test, say))
-        folder.finish("comparison")
-    results = folder.read_json("results.json")
+    test = load_splits(recipe.dataset)["test"]
+    with open_run_folder(recipe) as folder:
+        if not folder.finished("comparison"):
+            folder.write_json("results.json", compare_systems(recipe, test, say))
+            folder.finish("comparison")
+        results = folder.read_json("results.json")
     table = results_table(results)
     (output / "results.md").write_text(table, encoding="utf-8")
     say("Loading the folder in another process, with its own code, and asking one question.")

@@ -25,6 +25,6 @@ def run(options: argparse.Namespace) -> None:
 
     recipe = load_recipe(options.recipe, options.overrides)
     find_parts(recipe)
-    from ..training.train_model import fill_features
+    from ..training.run_features import fill_features
 
     fill_features(recipe, say=partial(print, flush=True))

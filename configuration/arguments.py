@@ -182,6 +182,7 @@ class StageArguments(Seq2SeqTrainingArguments):
     length_column_name: str = "prompt_length"
     save_total_limit: Count | None = 1
     logging_steps: Positive = 50
+    logging_nan_inf_filter: bool = False  # a loss that is no number ends the training
     report_to: str | list[str] | None = "none"
     dataloader_pin_memory: bool = False
 

@@ -52,10 +52,13 @@ def damaged(path: Path, reason: object, remedy: str = RESTORE) -> ValueError:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes a file that appears whole or not at all.
+    """Writes a file that appears whole or not at all, whatever happens to the process or the machine.
 
     Half a character, which the name of a file may hold, is written as its escape, `\\udc80`, which JSON reads back.
     """
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+    with temporary.open("wb") as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -6,6 +6,7 @@ from typing import Any
 import datasets
 
 from ..configuration import StageArguments
+from ..modeling_mmcot.configuration_mmcot import STAGES
 from .answers import read_answer, read_choices
 from .rows import HALF_CHARACTER, RawRow, is_missing
 
@@ -15,11 +16,18 @@ TEXT = datasets.Value("string")
 COLUMNS = ("id", "image", "question", "choices", "answer", "hint", "lecture", "solution")
 # What later steps add to a data set, so that no file may have it.
 IMAGE_HASHES = "image_hashes"  # instead of `image` where features are cached: the content hashes of a row's images
-GENERATED_RATIONALE = "generated_rationale"  # what stage 1 wrote; without it, stage 2 reads the gold rationale
 STAGE = "prompt_stage"  # which prompt and target to build from a row
 LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
-ADDED_COLUMNS = (IMAGE_HASHES, GENERATED_RATIONALE, STAGE, LENGTH)
 CAPTION = "caption"  # the only further column that the model reads
+
+
+def written_column(stage: str) -> str:
+    """The column with what a stage's model wrote. Without it, later stages read the gold text."""
+    return f"generated_{stage}"
+
+
+READ_COLUMNS = {written_column(earlier) for stage in STAGES.values() for earlier in stage.reads}
+ADDED_COLUMNS = {IMAGE_HASHES, STAGE, LENGTH} | READ_COLUMNS
 
 
 def make_features(further: Iterable[str], several_images: bool) -> datasets.Features:

@@ -10,8 +10,10 @@ import datasets
 from accelerate import PartialState
 
 from ..configuration import DataArguments
+from ..configuration.plain_files import read_json, replace_text
 from ..configuration.repository import Repository, find_repository
 from ..data import load_splits, pick_split
+from .disk import full_disk_named, held_alone
 from .generation import predict, visible
 from .load import load_trained
 from .row_files import BATCHES_PER_CHUNK, complete_rows
@@ -35,14 +37,27 @@ def predict_file(
         batch_size: problems generated together.
 
     Raises:
-        ValueError: if the file holds predictions of another model or data set.
+        ValueError: if the file holds predictions of another model or data set, or another process writes it.
+        OSError: if it cannot be written.
     """
     data = data or DataArguments()
     repository = find_repository(model)
     repository.require_whole()
     dataset = visible(pick_split(load_splits(spec, data), split))
-    origin = {"model": model, "weights": weight_stamps(repository), "dataset": spec, "split": split}
-    claim(output, origin | asdict(data))
+    origin = {"model": model, "weights": weight_stamps(repository), "dataset": spec, "split": split, **asdict(data)}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    refusal = f"Another process writes {output}. Wait until it has ended, or name another output."
+    with full_disk_named(output.parent), held_alone(output.with_name(f".{output.name}.lock"), refusal):
+        claim(output, origin)
+        rows = predict_into(output, model, dataset, batch_size)
+    if PartialState().is_main_process:
+        unparsed = sum(row["unparsed"] for row in rows)
+        say(f"{len(rows)} predictions in {output}, {unparsed} of them without an answer that could be read.")
+    return rows
+
+
+def predict_into(output: Path, model: str, dataset: datasets.Dataset, batch_size: int) -> list[dict[str, Any]]:
+    """Completes a file of predictions."""
     models, processor, features = load_trained(model)
     for cache in features.values():
         cache.fill(dataset)
@@ -50,25 +65,20 @@ def predict_file(
     def make_rows(part: datasets.Dataset) -> list[dict[str, Any]]:
         return predict(models, processor, part, features=features, batch_size=batch_size)
 
-    rows = complete_rows(output, dataset, make_rows, BATCHES_PER_CHUNK * batch_size, "predictions")
-    if PartialState().is_main_process:
-        unparsed = sum(row["unparsed"] for row in rows)
-        say(f"{len(rows)} predictions in {output}, {unparsed} of them without an answer that could be read.")
-    return rows
+    return complete_rows(output, dataset, make_rows, BATCHES_PER_CHUNK * batch_size, "predictions", text="answer_text")
 
 
 def claim(output: Path, origin: dict[str, Any]) -> None:
     """Notes what a file of predictions is made from, or refuses one that was made from something else."""
     note = output.with_suffix(".run.json")
     if output.exists():
-        known = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
+        known = read_json(note, f"remove it and {output}, or name another output") if note.exists() else None
         if known != json.loads(json.dumps(origin)):
             raise ValueError(f"{output} exists and is not from this model and data set; remove it or name another.")
     state = PartialState()
     state.wait_for_everyone()
     if state.is_main_process:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(origin, indent=1, ensure_ascii=False), encoding="utf-8")
+        replace_text(note, json.dumps(origin, indent=1, ensure_ascii=False))
     state.wait_for_everyone()
 
 

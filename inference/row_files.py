@@ -1,6 +1,7 @@
 """JSON-lines files that grow row by row and survive a killed process."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import datasets
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
+
+from ..configuration.plain_files import replace_text
+from .disk import full_disk_named
 
 
 Row = dict[str, Any]
@@ -23,25 +27,29 @@ def complete_rows(
     make_rows: Callable[[datasets.Dataset], Sequence[Row]],
     chunk_size: int,
     label: str,
+    text: str,
 ) -> list[Row]:
     """A file's rows, one for each row of a data set: those already there are kept, the rest is made and appended.
 
     Args:
-        path: JSON-lines file. A last line that was cut off is made again.
+        path: JSON-lines file. From the first line on that is cut off or damaged, rows are made again.
         dataset: has the column `id`, which the rows have, too.
         make_rows: makes the rows of a part of the data set.
         chunk_size: rows made and written together, so many may be lost by a kill.
         label: what the progress bar says.
+        text: a field of the rows that is always a text.
 
     Raises:
         ValueError: if the file holds rows of other problems.
+        OSError: if it cannot be written.
     """
     is_main = PartialState().is_main_process
-    (rows,) = broadcast_object_list([keep_whole_lines(path) if is_main else None])
+    (rows,) = broadcast_object_list([keep_whole_rows(path, text) if is_main else None])
     ids = dataset["id"][: len(rows)]
     if [row["id"] for row in rows] != list(ids):
         raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
-    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=None if is_main else True) as bar:
+    hidden = None if is_main else True  # `None` shows a bar on a terminal only
+    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=hidden) as bar:
         while len(rows) < len(dataset):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
             made = make_rows(dataset.select(positions))
@@ -52,21 +60,46 @@ def complete_rows(
     return rows
 
 
-def keep_whole_lines(path: Path) -> list[Row]:
-    """The rows of a file, which loses a line that was cut off."""
+def keep_whole_rows(path: Path, text: str) -> list[Row]:
+    """The rows of a file, which loses all from the first damaged one on; see [`complete_rows`]."""
     if not path.exists():
         return []
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        path.write_bytes(whole)
-    return read_rows(path)
+    content, rows, end = path.read_bytes(), [], 0
+    for line in content.splitlines(keepends=True):
+        row = whole_row(line, text)
+        if row is None:
+            break
+        rows.append(row)
+        end += len(line)
+    if end < len(content):
+        os.truncate(path, end)
+    return rows
+
+
+def whole_row(line: bytes, text: str) -> Row | None:
+    """The row on a line with its end, or `None` where something is missing."""
+    try:
+        row = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    whole = isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get(text), str)
+    return row if whole else None
 
 
 def append_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds rows to a file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with full_disk_named(path.parent), path.open("a", encoding="utf-8") as file:
+        file.writelines(row_lines(rows))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a file of rows that appears whole or not at all."""
+    replace_text(path, "".join(row_lines(rows)))
+
+
+def row_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each row as a line of its own."""
+    return [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
 
 
 def read_rows(path: Path) -> list[Row]:

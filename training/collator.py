@@ -4,12 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import datasets
 import torch
 
-from ..data.examples import GENERATED_RATIONALE, STAGE
+from ..data.examples import STAGE, written_column
 from ..inference.features import FeatureCache
 from ..inference.generation import image_inputs
 from ..modeling_mmcot import MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import STAGES
+from ..modeling_mmcot.prompt_mmcot import Prompt
+
+
+def written_texts(dataset: datasets.Dataset, stage: str) -> dict[str, list[str]]:
+    """What models wrote of the texts that a stage reads, by the stage that wrote them."""
+    columns = {earlier: written_column(earlier) for earlier in STAGES[stage].reads}
+    return {earlier: dataset[column][:] for earlier, column in columns.items() if column in dataset.column_names}
+
+
+def build_row_prompt(processor: MMCoTProcessor, row: Mapping[str, Any], stage: str) -> Prompt:
+    """A row's prompt, with what the models of earlier stages wrote for it."""
+    columns = {earlier: written_column(earlier) for earlier in STAGES[stage].reads}
+    written = {earlier: row[column] for earlier, column in columns.items() if column in row}
+    return processor.build_prompt(row, stage, **written)
 
 
 @dataclass
@@ -27,7 +43,7 @@ class MMCoTCollator:
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask`, the pictures' tensors, and `labels` with -100 where padded."""
         batch = self.processor(
-            text=[self.processor.build_prompt(row, row[STAGE], row.get(GENERATED_RATIONALE)) for row in examples],
+            text=[build_row_prompt(self.processor, row, row[STAGE]) for row in examples],
             text_target=[self.processor.build_target(row, row[STAGE]) for row in examples],
         )
         return {**batch, **image_inputs(self.processor, examples, self.features)}

@@ -17,9 +17,9 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
-from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe
+from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe, StageArguments
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import CHAIN
+from ..modeling_mmcot.configuration_mmcot import CHAIN, RATIONALE
 from .start import fast_start
 from .tokenizer import train_tokenizer
 
@@ -115,3 +115,8 @@ def new_adapter(base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_b
         modules_to_save=NEW_PARTS,
     )
     return get_peft_model(base, config)
+
+
+def starting_seed(arguments: StageArguments, name: str) -> int:
+    """The seed of a model's weights; those of stage 1 have one of their own."""
+    return arguments.seed if name == RATIONALE else arguments.seed + 1

@@ -1,5 +1,8 @@
 """Which models a recipe trains, what each learns, and where in the repository it ends."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from ..configuration import Recipe
 from ..configuration.recipe import ONE_STAGE
 from ..modeling_mmcot.configuration_mmcot import CHAIN, STAGES
@@ -8,30 +11,38 @@ from ..modeling_mmcot.configuration_mmcot import CHAIN, STAGES
 BOTH, JOINT = "both", "joint"
 
 
-def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    """Names of the models in the order they are trained, with the stages that each learns.
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe comes to.
 
-    A model of one stage follows those of the stages before it, which an earlier run may have trained.
+    Args:
+        models: by name, in the order in which they are trained, the stages that each learns.
+        has_adapters: whether the repository is a base with an adapter for each model, not whole models.
     """
+
+    models: Mapping[str, tuple[str, ...]]
+    has_adapters: bool
+
+    def folder(self, model: str) -> str:
+        """A model's folder in the repository: that of its first stage, or beside a base one of its own name."""
+        return model if self.has_adapters else STAGES[self.models[model][0]].folder
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """Folder of each stage, as `MMCoTConfig.stages` wants it."""
+        return {stage: self.folder(model) for model, stages in self.models.items() for stage in stages}
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe."""
+    return Plan(planned_models(recipe), recipe.lora is not None and not recipe.lora.merge)
+
+
+def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """The models with their stages. Those that a single one follows belong to it: an earlier run has trained them."""
     if recipe.formats:
         return {ONE_STAGE: (recipe.formats,)}
     if recipe.mode == JOINT:
         return {JOINT: CHAIN}
     last = CHAIN[-1] if recipe.mode == BOTH else recipe.mode
     return {stage: (stage,) for stage in CHAIN[: CHAIN.index(last) + 1]}
-
-
-def has_adapters(recipe: Recipe) -> bool:
-    """Whether the repository is a base with adapters, not whole models."""
-    return recipe.lora is not None and not recipe.lora.merge
-
-
-def model_folder(recipe: Recipe, name: str) -> str:
-    """A model's folder in the repository: that of its first stage, or beside a base one of its own name."""
-    return name if has_adapters(recipe) else STAGES[planned_models(recipe)[name][0]].folder
-
-
-def repository_stages(recipe: Recipe) -> dict[str, str]:
-    """Folder of each stage, as `MMCoTConfig.stages` wants it."""
-    models = planned_models(recipe)
-    return {stage: model_folder(recipe, name) for name, stages in models.items() for stage in stages}

@@ -1,23 +1,20 @@
-"""A run at work: what all of its steps share."""
+"""A run at work: what all of its steps share, and what is there before the first of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 from accelerate import PartialState
+from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
-from ..data import load_data
 from ..modeling_mmcot import MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import STAGES
-from .plan import model_folder, planned_models
+from .parts import build_base, build_processor
+from .plan import Plan, make_plan
 from .run_folder import RunFolder
-
-
-# Of the training split, where the data set has no problems to validate on.
-HELD_OUT = 0.1
+from .splits import load_run_splits
 
 
 @dataclass
@@ -26,67 +23,65 @@ class Run:
 
     Args:
         recipe: what is to be done.
+        plan: which models that takes.
         folder: where it is done, and what of it is done already.
         processor: of all its models.
-        splits: the problems; what a step adds to them, the next ones read.
-        say: told at each step what happens.
+        splits: the examples; what a step adds to them, the next ones read.
         skipped: bad rows of the data set that were left out.
+        say: told at each step what happens.
     """
 
     recipe: Recipe
+    plan: Plan
     folder: RunFolder
     processor: MMCoTProcessor
     splits: datasets.DatasetDict
+    skipped: list[dict[str, Any]]
     say: Callable[[str], None]
-    skipped: list[dict[str, Any]] = field(default_factory=list)
 
     def path(self, model: str) -> Path:
         """Where a model of the run lives."""
-        return self.folder.root / model_folder(self.recipe, model)
+        return self.folder.root / self.plan.folder(model)
+
+    @property
+    def scored(self) -> datasets.Dataset:
+        """The split that the run is scored on."""
+        return self.splits[self.recipe.evaluation.split]
 
 
-def load_run_splits(
-    recipe: Recipe, say: Callable[[str], None] = print
-) -> tuple[datasets.DatasetDict, list[dict[str, Any]]]:
-    """The splits that a run reads, `train`, `validation` and the one it is scored on, and the rows left out of them.
+def open_run(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> Run:
+    """Opens the data; makes the processor and, under adapters, their base, or takes those of an earlier call.
 
     Raises:
-        RecipeError: for a data set without training split, with problems that have no answer, or without any of the
-            rationales that are to be learned.
+        RecipeError: for data or models that the recipe needs and that are not there.
     """
-    with PartialState().main_process_first():
-        data = load_data(recipe.dataset, recipe.data)
-    splits, scored = data.splits, recipe.evaluation.split
-    if "train" not in splits:
-        raise RecipeError(f"{recipe.dataset} has no split 'train' to train on, only {', '.join(splits)}.")
-    if "validation" not in splits:
-        say("The data set has no split 'validation': a tenth of 'train' takes its place.")
-        parts = splits["train"].train_test_split(HELD_OUT, seed=recipe.seed)
-        splits["train"], splits["validation"] = parts["train"], parts["test"]
-    if scored not in splits:
-        raise RecipeError(
-            f"{recipe.dataset} has no split {scored!r}, only {', '.join(splits)}; set evaluation.split to one of them."
-        )
-    limit = min(recipe.evaluation.validation_limit, len(splits["validation"]))
-    if scored != "validation":
-        splits["validation"] = splits["validation"].select(range(limit))
-    splits = datasets.DatasetDict({name: splits[name] for name in ("train", "validation", scored)})
-    for name, split in splits.items():
-        if None in split["answer"][:]:
-            raise RecipeError(
-                f"The split {name!r} of {recipe.dataset} has problems without an answer; leave them out."
-            )
-    require_rationales(recipe, splits["train"])
-    return splits, data.skipped
+    plan = make_plan(recipe)
+    if recipe.mode in plan.models:
+        require_models_before(recipe.mode, plan, folder)
+    splits, skipped = load_run_splits(recipe, plan, say)
+    if not folder.finished("processor"):
+        if PartialState().is_main_process:
+            build_processor(recipe, splits["train"]).save_pretrained(folder.root)
+        folder.finish("processor")
+    processor = MMCoTProcessor.from_pretrained(folder.root)
+    if plan.has_adapters and not folder.finished("base"):
+        save_base(recipe, plan, folder, processor)
+        folder.finish("base")
+    return Run(recipe, plan, folder, processor, splits, skipped, say)
 
 
-def require_rationales(recipe: Recipe, train: datasets.Dataset) -> None:
-    """Refuses a training split without a single rationale for models that are to write some."""
-    stages = [STAGES[stage] for model in planned_models(recipe).values() for stage in model]
-    columns = ("solution", "lecture") if recipe.processor.lecture else ("solution",)
-    texts = (text for column in columns for text in train[column])
-    if any(stage.writes_rationale for stage in stages) and not any(map(str.strip, texts)):
-        raise RecipeError(
-            f"{recipe.dataset}: no problem to train on has a 'solution', the rationale to learn. Name the column that "
-            "holds it under data.columns, or train without rationales, with formats: direct."
-        )
+def require_models_before(last: str, plan: Plan, folder: RunFolder) -> None:
+    """Refuses to train one model alone where those that it follows are missing."""
+    for model in plan.models:
+        if model != last and not folder.finished(model):
+            raise RecipeError(f"{folder.root} has no {model} model yet. Train it first, with stages: {model} or both.")
+
+
+def save_base(recipe: Recipe, plan: Plan, folder: RunFolder, processor: MMCoTProcessor) -> None:
+    """The model that all adapters share, at the root of the repository."""
+    set_seed(recipe.seed)
+    base = build_base(recipe.model, processor.tokenizer)
+    base.config.stages = plan.stages
+    folder.require_space(4 * base.num_parameters())
+    if PartialState().is_main_process:
+        base.save_pretrained(folder.root)

@@ -1,43 +1,29 @@
 """The Trainer: transformers' own, which also writes freely while it evaluates."""
 
-import sys
+import math
 from collections.abc import Sequence
 from functools import partial
 
 import datasets
 import torch
 from peft import PeftModel
-from tqdm.auto import tqdm
-from transformers import PrinterCallback, ProgressCallback, Seq2SeqTrainer
+from transformers import PrinterCallback, Seq2SeqTrainer
+from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
 
 from ..configuration import StageArguments
-from ..data.examples import GENERATED_RATIONALE, LENGTH, STAGE
+from ..data.examples import LENGTH, STAGE
 from ..data.image_column import without_images
 from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES
-from .collator import MMCoTCollator
+from ..modeling_mmcot.configuration_mmcot import STAGES
+from .collator import MMCoTCollator, build_row_prompt, written_texts
+from .progress import TrainingProgress
 
 
 POSITION_TABLE = "relative_attention_bias.weight"
-
-
-class TrainingBar(ProgressCallback):
-    """A progress bar with the name of what is trained; an evaluation has none of its own beside it."""
-
-    def __init__(self, stages: Sequence[str]):
-        super().__init__()
-        self.name = f"training {' and '.join(stages)}"
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        if state.is_world_process_zero:
-            self.training_bar = tqdm(total=state.max_steps, desc=self.name, dynamic_ncols=True)
-        self.current_step = 0
-
-    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
-        pass
+NO_NUMBER = "Train again into another output_dir, with a lower learning_rate, or with bf16 instead of fp16."
 
 
 class MMCoTTrainer(Seq2SeqTrainer):
@@ -46,35 +32,41 @@ class MMCoTTrainer(Seq2SeqTrainer):
     Its evaluation adds to the loss what free generation scores: `rouge_l` of rationales, `accuracy` of answers.
 
     Args:
-        stages: which prompts and targets to learn.
+        learned_stages: which prompts and targets to learn.
         train_dataset, eval_dataset: examples with ScienceQA's columns.
         features: vision features computed before; the examples then name their pictures by their hashes.
         kwargs: further arguments of `Seq2SeqTrainer`.
+
+    Raises:
+        ValueError: in training, for a loss or weights that are no numbers.
     """
 
     def __init__(
         self,
         model: MMCoTForConditionalGeneration,
         arguments: StageArguments,
-        stages: Sequence[str],
+        learned_stages: Sequence[str],
         processor: MMCoTProcessor,
         train_dataset: datasets.Dataset,
         eval_dataset: datasets.Dataset | None = None,
         features: FeatureCache | None = None,
         **kwargs,
     ):
-        self.stages, self.features, self.eval_problems = stages, features, eval_dataset
+        self.learned_stages = learned_stages
+        self.features = features
+        self.eval_examples = eval_dataset
         super().__init__(
             model,
             arguments,
             data_collator=MMCoTCollator(processor, features),
-            train_dataset=stage_rows(train_dataset, processor, stages),
-            eval_dataset=None if eval_dataset is None else stage_rows(eval_dataset, processor, stages),
+            train_dataset=stage_rows(train_dataset, processor, learned_stages),
+            eval_dataset=None if eval_dataset is None else stage_rows(eval_dataset, processor, learned_stages),
             processing_class=processor,
             **kwargs,
         )
-        if self.pop_callback(ProgressCallback):
-            self.add_callback(TrainingBar(stages) if sys.stderr.isatty() else PrinterCallback())
+        for callback in (DEFAULT_PROGRESS_CALLBACK, PrinterCallback):
+            self.remove_callback(callback)
+        self.add_callback(TrainingProgress(f"training {' and '.join(learned_stages)}"))
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
@@ -88,7 +80,13 @@ class MMCoTTrainer(Seq2SeqTrainer):
                     optimizer.add_param_group({**group, "params": tables, "lr": factor * group["lr"]})
         return optimizer
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise ValueError(f"The loss is {logs['loss']} at step {self.state.global_step}. {NO_NUMBER}")
+        super().log(logs, start_time)
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        require_numbers(self.model)
         # The Trainer reads a checkpoint back by plain `load_state_dict`, so it must hold the names in memory; a saved
         # model has those of the Hub, which for a vision tower may be others.
         save_pretrained = self.model.save_pretrained
@@ -100,29 +98,37 @@ class MMCoTTrainer(Seq2SeqTrainer):
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         model = self.accelerator.unwrap_model(self.model)
-        scores = free_scores(model, self.processing_class, self.eval_problems, self.stages, self.features)
+        scores = free_scores(model, self.processing_class, self.eval_examples, self.learned_stages, self.features)
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in scores.items()})
         return output
+
+
+def require_numbers(model: torch.nn.Module) -> None:
+    """Refuses weights that are no numbers, which no training recovers from."""
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and not parameter.isfinite().all():
+            raise ValueError(f"The training made weights that are no numbers, first in {name}. {NO_NUMBER}")
 
 
 def free_scores(
     model: MMCoTForConditionalGeneration,
     processor: MMCoTProcessor,
     dataset: datasets.Dataset,
-    stages: Sequence[str],
+    learned_stages: Sequence[str],
     features: FeatureCache | None = None,
 ) -> dict[str, float]:
     """The scores of a model's stages, by free generation.
 
-    An answer stage reads the rationales that a model wrote before: the data set's, or those of this model if it is
-    trained for both.
+    A stage reads what models wrote before: what the data set has of it, or what this model wrote if it is trained for
+    that, too.
     """
     texts = without_images(dataset)
-    written = {RATIONALE: texts[GENERATED_RATIONALE][:]} if GENERATED_RATIONALE in texts.column_names else {}
+    own: dict[str, list[str]] = {}
     scores = {}
-    for stage in stages:
-        written[stage], _ = generate_texts(model, processor, dataset, stage, written, features)
-        scores[STAGES[stage].score] = score_texts(written[stage], stage, processor, texts)
+    for stage in learned_stages:
+        written = {**written_texts(texts, stage), **own}
+        own[stage], _ = generate_texts(model, processor, dataset, stage, written, features)
+        scores[STAGES[stage].score] = score_texts(own[stage], stage, processor, texts)
     return scores
 
 
@@ -140,7 +146,7 @@ def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Seq
     parts = []
     texts = without_images(dataset)
     for stage in stages:
-        prompts = [processor.build_prompt(row, stage, row.get(GENERATED_RATIONALE)) for row in texts]
+        prompts = [build_row_prompt(processor, row, stage) for row in texts]
         lengths = [len(ids) for ids in processor.encode_prompts(prompts)]
         parts.append(dataset.add_column(LENGTH, lengths).add_column(STAGE, [stage] * len(lengths)))
     return datasets.concatenate_datasets(parts)

@@ -50,4 +50,4 @@ def test_elsewhere_steps_are_lines(short_run, capsys):
     said = capsys.readouterr()
     assert "%|" not in said.err
     assert "\r" not in said.err + said.out
-    assert len(re.findall("'loss'", said.out)) == 2
+    assert len(re.findall(r"^training rationale, step [12] of 2: loss ", said.out, re.MULTILINE)) == 2

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from transformers import ViTConfig, ViTImageProcessorPil, ViTModel
 
-from mmcot.training.train_model import fill_features
+from mmcot.training.run_features import fill_features
 from mmcot.training.two_stage import run_recipe
 
 

@@ -8,8 +8,9 @@ import pytest
 from mmcot.configuration import DataArguments
 from mmcot.data import load_splits
 from mmcot.inference import predict
+from mmcot.inference.disk import held_alone
 from mmcot.inference.predict import predict_file
-from mmcot.inference.row_files import append_rows, complete_rows, keep_whole_lines, read_rows
+from mmcot.inference.row_files import append_rows, complete_rows, keep_whole_rows, read_rows
 from mmcot.modeling_mmcot import MMCoTPipeline
 
 
@@ -114,12 +115,47 @@ def test_folder_in_training_is_named(model, questions, tmp_path):
 
 def test_rows_of_other_problems_are_refused(problems, tmp_path):
     path = tmp_path / "rows.jsonl"
-    append_rows(path, [{"id": "stranger"}])
+    append_rows(path, [{"id": "stranger", "answer_text": ""}])
     with pytest.raises(ValueError, match="rows of other problems"):
-        complete_rows(path, problems, lambda part: [], 4, "rows")
+        complete_rows(path, problems, lambda part: [], 4, "rows", text="answer_text")
+
+
+def test_second_process_for_the_same_file_is_refused(model, questions, tmp_path):
+    output = tmp_path / "out.jsonl"
+    with (
+        held_alone(tmp_path / ".out.jsonl.lock", "taken"),
+        pytest.raises(ValueError, match=r"process writes .*out\.js"),
+    ):
+        predicted(model, questions("q.jsonl"), output)
+    predicted(model, questions("q.jsonl"), output)
+
+
+WHOLE = '{"id": "a", "answer_text": "The answer is (A)."}'
+
+
+@pytest.mark.parametrize(
+    "harmed",
+    [
+        "",
+        WHOLE[:-1],
+        "\0" * 20,
+        "null",
+        "[1]",
+        '{"id": "b"}',
+        '{"id": "b", "answer_text": null}',
+        '{"id": 1}',
+        "\udcff",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n", f"\n{WHOLE}\n"])
+def test_rows_from_the_first_damaged_one_on_are_made_again(tmp_path, harmed, end):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{WHOLE}\n{harmed}{end}", encoding="utf-8", errors="surrogateescape")
+    assert keep_whole_rows(path, text="answer_text") == [json.loads(WHOLE)]
+    assert path.read_text() == f"{WHOLE}\n"
 
 
 def test_any_text_survives_a_file(tmp_path):
     rows = [{"id": '\u2028 \x85 \n \r "é" 語'}, {"id": "plain"}]
     append_rows(tmp_path / "rows.jsonl", rows)
-    assert keep_whole_lines(tmp_path / "rows.jsonl") == rows
+    assert keep_whole_rows(tmp_path / "rows.jsonl", text="id") == rows

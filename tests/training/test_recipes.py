@@ -24,7 +24,7 @@ from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
 from mmcot.configuration import RecipeError, load_recipe
 from mmcot.data import load_data
 from mmcot.training.parts import build_image_processor, new_adapter
-from mmcot.training.run_folder import RunFolder
+from mmcot.training.run_folder import open_run_folder
 from mmcot.training.two_stage import run_recipe
 
 
@@ -272,11 +272,12 @@ def test_one_step_of_each_stage(name, checkpoint, tmp_path):
 )
 def test_damaged_recipe_of_a_run_is_refused_in_one_line(damage, tmp_path):
     recipe = read("sketchqa", "--output_dir", str(tmp_path))
-    RunFolder(recipe)
-    RunFolder(recipe)
+    for _ in range(2):
+        with open_run_folder(recipe):
+            pass
     (tmp_path / "recipe.yaml").write_bytes(damage)
-    with pytest.raises(RecipeError, match=r"recipe.yaml|training is \[\]") as refused:
-        RunFolder(recipe)
+    with pytest.raises(RecipeError, match=r"recipe.yaml|training is \[\]") as refused, open_run_folder(recipe):
+        pass
     assert "\n" not in str(refused.value)
 
 

@@ -69,7 +69,7 @@ def test_other_recipe_is_refused_in_the_same_folder(tiny_recipe, finished_run):
 def test_interrupted_run_goes_on_where_it_was(tiny_recipe, finished_run, tmp_path, monkeypatch):
     folder, metrics, _ = finished_run
     recipe = tiny_recipe(tmp_path / "tiny")
-    monkeypatch.setattr("mmcot.training.two_stage.generate_rationales", interrupt)
+    monkeypatch.setattr("mmcot.training.two_stage.generate_for_next_stage", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(recipe, print)
     monkeypatch.undo()

@@ -93,7 +93,7 @@ def test_stages_one_after_the_other_equal_both(tiny_recipe, tmp_path):
     second = run_recipe(tiny_recipe(steps, "--stages", "answer"), print)
     assert second["accuracy"] == expected["accuracy"]
     assert stages_of(steps) == stages_of(both)
-    for name in ("model.safetensors", "answer/model.safetensors"):
+    for name in ("model.safetensors", "answer/model.safetensors", "predictions.jsonl"):
         assert (steps / name).read_bytes() == (both / name).read_bytes()
 
 
@@ -115,9 +115,9 @@ def recorder(name, calls):
 
     function = getattr(rationales, name)
 
-    def record(*arguments):
+    def record(*arguments, **options):
         calls.append(arguments)
-        return function(*arguments)
+        return function(*arguments, **options)
 
     return record
 

@@ -1,0 +1,108 @@
+"""What a run comes to: the predictions of its models, their scores, curves and the card."""
+
+import shutil
+from typing import Any
+
+import datasets
+import torch
+from accelerate import PartialState
+
+from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
+from ..configuration.repository import METRICS_FILE, PREDICTIONS_FILE
+from ..data.examples import written_column
+from ..data.image_column import without_images
+from ..evaluation.scores import evaluate, with_whole_rationales
+from ..hub_card import write_card
+from ..hub_card.card import library_versions
+from ..inference.generation import prediction_rows
+from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows, write_rows
+from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
+from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from .collator import build_row_prompt, written_texts
+from .curves import plot_curves
+from .run import Run
+from .run_folder import RunFolder
+from .train_model import TrainedModel
+
+
+Predictions = list[dict[str, Any]]
+
+
+def hardware() -> str:
+    """What the training runs on."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"the CPU, {torch.get_num_threads()} threads"
+
+
+def generate_predictions(run: Run, model: TrainedModel, stage: str) -> Predictions:
+    """Answers the scored split, from what earlier stages wrote; what an earlier call answered is kept."""
+    split = run.recipe.evaluation.split
+    run.say(f"Answering the {len(run.scored)} problems of {split}.")
+
+    def make_rows(part: datasets.Dataset) -> Predictions:
+        rationales = written_texts(part, stage).get(RATIONALE)
+        return prediction_rows(part, run.processor, stage, model.generate(run, part, stage), rationales)
+
+    chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
+    path = run.folder.state / f"predictions_{split}.jsonl"
+    return complete_rows(path, run.scored, make_rows, chunk, "answers", text="answer_text")
+
+
+def rationale_predictions(run: Run) -> Predictions:
+    """What the rationale model alone predicts: no answers."""
+    written = run.scored[written_column(RATIONALE)][:], [None] * len(run.scored)
+    return prediction_rows(run.scored, run.processor, RATIONALE, written)
+
+
+def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
+    """Completes the run folder: predictions, scores, curves and card; gives what `metrics.json` holds."""
+    recipe, folder = run.recipe, run.folder
+    metrics = evaluate(predictions, with_whole_rationales(run.scored, run.processor), recipe.evaluation.by)
+    if recipe.mode == RATIONALE:
+        del metrics["accuracy"], metrics["unparsed"]
+    records = {name: folder.read_json(f"run/{name}.json") for name in run.plan.models}
+    metrics["training"] = {
+        name: {key: record[key] for key in ("seconds", "steps")} for name, record in records.items()
+    }
+    metrics["truncation"] = count_cuts(run)
+    metrics["skipped"] = run.skipped
+    metrics["hardware"], metrics["versions"] = hardware(), library_versions()
+    if PartialState().is_main_process:
+        write_rows(folder.root / PREDICTIONS_FILE, predictions)
+        folder.write_json(METRICS_FILE, metrics)
+        plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
+        name_stages(folder, run.plan.stages)
+        write_card(folder.root, recipe.settings, metrics)
+        shutil.rmtree(folder.state / "folds", ignore_errors=True)
+    folder.finish(f"evaluation of {recipe.mode}")
+    run.say(f"{main_score(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
+    return metrics
+
+
+def count_cuts(run: Run) -> dict[str, int]:
+    """What the prompts of the run lose because they are too long, each counted once for each stage that reads it.
+
+    Counted here, not while the models read: whatever interrupted the run, the numbers are the same.
+    """
+    processor = MMCoTProcessor.from_pretrained(run.folder.root)
+    for stage in run.plan.stages:
+        for split in run.splits.values():
+            processor.encode_prompts([build_row_prompt(processor, row, stage) for row in without_images(split)])
+    return vars(processor.truncation)
+
+
+def name_stages(folder: RunFolder, stages: dict[str, str]) -> None:
+    """Writes into the root's configuration which stages the repository has by now."""
+    config = MMCoTConfig.from_pretrained(folder.root)
+    if config.stages != stages:
+        config.stages = stages
+        config.save_pretrained(folder.root)
+
+
+def main_score(metrics: dict[str, Any]) -> str:
+    """The most important score in words."""
+    if ACCURACY.name in metrics:
+        return f"Accuracy {ACCURACY.text(metrics[ACCURACY.name][AVERAGE.name]['value'])}"
+    score = metrics["rationale"][ROUGE_L_OFFICIAL.name]
+    return f"{ROUGE_L_OFFICIAL.label} {ROUGE_L_OFFICIAL.text(score['value'])}"
