@@ -73,5 +73,6 @@ def read_answer(row: RawRow, choices: list[str]) -> int | None:
 def read_text_answer(text: str, choices: list[str]) -> set[int]:
     """Every option that a text can mean: by the option's words, by letter, by digits."""
     written = WRITTEN_LETTER.fullmatch(text)
-    name, digits = written[1].upper() if written else None, text.removesuffix(".0")
+    name = written[1].upper() if written else None
+    digits = text.removesuffix(".0")
     return {i for i, choice in enumerate(choices) if choice == text or letter(i) == name or str(i) == digits}

@@ -47,7 +47,8 @@ def locate_image(row: RawRow, entry: Any) -> Stored | None:
         raise row.error("image", f"is the address {entry:.80}; download the picture and write its path.")
     if "\0" in entry or HALF_CHARACTER.search(entry) or len(entry) > LONGEST_PATH:
         raise row.error("image", f"is {shorten(entry)}, which no file can be called; correct the path.")
-    path, folder = os.path.abspath(row.folder / entry), os.path.abspath(row.folder)
+    folder = os.path.abspath(row.folder)
+    path = os.path.abspath(row.folder / entry)
     if not os.path.isabs(entry) and not Path(path).is_relative_to(folder):
         raise row.error("image", f"is {entry}, which leaves {folder}; write an absolute path or set data.images.")
     return {"bytes": None, "path": path}

@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from ..configuration import DataArguments
 from .captions import read_captions
-from .checking import Example, Reader, check_rows, take_survey
+from .checking import Example, check_rows
 from .examples import make_features
+from .reader import Reader
 from .rows import RowError
 from .source import Source, file_stamp
 from .splits import sort_splits
+from .survey import take_survey
 
 
 # To be raised whenever the same rows would be written differently.

@@ -152,7 +152,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             model.generation_config = language_model.generation_config
             model.generation_config.decoder_start_token_id = model.config.decoder_start_token_id
         if vision_model is not None:
-            model.vision_tower = vision_tower
+            model.vision_tower = vision_tower.to(model.dtype)  # a saved model is loaded in one precision
         model.freeze_vision_tower()
         return model.eval()
 

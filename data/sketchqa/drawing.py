@@ -78,7 +78,8 @@ class Canvas:
         """A rectangle with round corners (as a polygon, in about 60 % of the time that Pillow's own takes)."""
         if outline is not None:
             self.polygon(_rounded_outline(box, radius), outline)
-            box, radius = (box[0] + width, box[1] + width, box[2] - width, box[3] - width), max(0.0, radius - width)
+            box = (box[0] + width, box[1] + width, box[2] - width, box[3] - width)
+            radius = max(0.0, radius - width)
         self.polygon(_rounded_outline(box, radius), fill)
 
     def ellipse(self, box: Box, fill: Colour, outline: Colour | None = None, width: float = 0.02) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import ViTImageProcessorPil
+from transformers import T5ForConditionalGeneration, ViTImageProcessorPil, ViTModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from mmcot.inference.feature_key import tower_key
@@ -96,3 +96,15 @@ def test_saved_and_loaded_model_has_the_same_cache(tower, make_model, tiny_token
     loaded = MMCoTForConditionalGeneration.from_pretrained(tmp_path / "saved")
     assert folder_of(loaded, MMCoTProcessor.from_pretrained(tmp_path / "saved")) == folder
     assert folder_of(loaded, processor) == folder
+
+
+@pytest.mark.parametrize(("text", "vision"), [(torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)])
+def test_parts_of_two_precisions_have_one_cache(text, vision, make_config, tiny_processor, folder_of, tmp_path):
+    """A saved model is loaded in one precision: trained in two, it would see other features afterwards."""
+    config = make_config()
+    T5ForConditionalGeneration(config.text_config).to(text).save_pretrained(tmp_path / "text")
+    ViTModel(config.vision_config).to(vision).save_pretrained(tmp_path / "vision")
+    model = MMCoTForConditionalGeneration.from_pretrained_parts(str(tmp_path / "text"), str(tmp_path / "vision"))
+    model.save_pretrained(tmp_path / "whole")
+    loaded = MMCoTForConditionalGeneration.from_pretrained(tmp_path / "whole")
+    assert folder_of(loaded, tiny_processor) == folder_of(model, tiny_processor)
