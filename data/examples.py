@@ -8,7 +8,7 @@ import datasets
 from ..configuration import StageArguments
 from ..modeling_mmcot.configuration_mmcot import STAGES
 from .answers import read_answer, read_choices
-from .rows import HALF_CHARACTER, RawRow, is_missing
+from .rows import HALF_CHARACTER, RawRow, is_missing, readable
 
 
 TEXT = datasets.Value("string")
@@ -53,7 +53,7 @@ def make_example(row: RawRow, further: Iterable[str]) -> dict[str, Any]:
         ("choices", is_missing(row.values.get("choices"))),
     ):
         if missing:
-            known = f"; the columns are {', '.join(row.values)}, rename one with data.columns"
+            known = f"; the columns are {readable(', '.join(row.values))}, rename one with data.columns"
             raise row.error(name, f"is missing{'' if name in row.values else known}.")
     choices = read_choices(row)
     example = {

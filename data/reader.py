@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .examples import CAPTION
-from .rows import RawRow, RowError, shorten
+from .rows import RawRow, RowError, readable, shorten
 from .source import Source
 from .splits import LONGEST_SPLIT, SPLIT_NAME, name_split
 
@@ -60,7 +60,7 @@ class Reader:
             ours = sorted({self.columns[name] for name in self.columns if name in values})
             raise ValueError(
                 f"data.columns would give two columns of {self.source.name} one name ({', '.join(ours)}); "
-                f"its columns are {', '.join(values)}: rename the one that is not meant to something else."
+                f"its columns are {readable(', '.join(values))}: rename the one that is not meant to something else."
             )
         return renamed
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from .examples import ADDED_COLUMNS, CAPTION, COLUMNS
 from .images import list_images
 from .reader import Reader
-from .rows import HALF_CHARACTER, RawRow, is_scalar
+from .rows import HALF_CHARACTER, RawRow, is_scalar, readable
 
 
 @dataclass
@@ -62,7 +62,7 @@ def take_survey(reader: Reader) -> Survey:
         )
     absent = [column for column in reader.columns if column not in reader.names]
     if absent:
-        columns = ", ".join(sorted(reader.names))
+        columns = readable(", ".join(sorted(reader.names)))
         raise ValueError(f"data.columns renames {absent[0]!r}, which {name} does not have; its columns are {columns}.")
     if reader.captions is not None and not survey.captioned:
         raise ValueError(f"data.captions: no id of its captions is one of {name}.")

@@ -72,8 +72,8 @@ def generate_texts(
         outputs.update(zip(positions, zip(texts, scores, strict=True), strict=True))
     model.train(was_training)
     everything = dict(gather_object(list(outputs.items())))
-    in_order = [everything[position] for position in range(len(prompts))]
-    return [text for text, _ in in_order], [scores for _, scores in in_order]
+    ordered = [everything[position] for position in range(len(prompts))]
+    return [text for text, _ in ordered], [scores for _, scores in ordered]
 
 
 def build_prompts(

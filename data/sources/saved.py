@@ -6,7 +6,7 @@ from pathlib import Path
 
 import datasets
 
-from ..rows import RawRow
+from ..rows import RawRow, readable
 from ..source import Layout, Source
 from ..splits import TRAIN, check_splits
 from .table_files import ARROW_ERRORS, adapt_table_row
@@ -25,7 +25,7 @@ def find_saved(spec: str, path: Path, images: Path | None) -> Source | None:
     try:
         dataset = datasets.load_from_disk(str(path))
     except Exception as error:  # the library does not say what a damaged folder makes it raise
-        raise ValueError(f"The folder {path} {DAMAGED.format(error=error)}") from error
+        raise ValueError(f"The folder {path} {DAMAGED.format(error=readable(str(error)))}") from error
     return make_source(str(path), dataset, images or path)
 
 
@@ -46,7 +46,7 @@ def read_stored(name: str, parts: Mapping[str | None, datasets.Dataset], images:
     try:
         yield from read_parts(name, parts, images)
     except ARROW_ERRORS as error:
-        raise ValueError(f"The data set {name} {DAMAGED.format(error=error)}") from error
+        raise ValueError(f"The data set {name} {DAMAGED.format(error=readable(str(error)))}") from error
 
 
 def read_parts(name: str, parts: Mapping[str | None, datasets.Dataset], images: Path) -> Iterator[RawRow]:

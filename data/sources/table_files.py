@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..json_text import parse_json
-from ..rows import RawRow, RowError
+from ..rows import RawRow, RowError, readable
 from ..source import Source, file_stamp
 from ..splits import TRAIN
 
@@ -77,7 +77,9 @@ def read_parquet(path: Path) -> Iterator[Numbered]:
             rows = (row for batch in file.iter_batches(batch_size=100) for row in batch.to_pylist())
             yield from enumerate(rows)
     except ARROW_ERRORS as error:
-        raise ValueError(f"{path} is no Parquet file that can be read ({error}); write it again.") from error
+        raise ValueError(
+            f"{path} is no Parquet file that can be read ({readable(str(error))}); write it again."
+        ) from error
 
 
 READERS: dict[str, Callable[[Path], Iterator[Numbered]]] = {
