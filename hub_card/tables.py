@@ -1,28 +1,19 @@
 """The tables of a card, as Markdown."""
 
-import html
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS
+from .markdown import inline
 from .weights import BYTES
-
-
-# Signs that mean something within a line of Markdown. Behind a backslash they are only themselves.
-MARKUP = re.compile(r"[\\`*_~$\[\]]|(?<=:)//|(?<=www)\.")
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose first column is of words and whose others are of numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def escape(text: str) -> str:
-    """A text of a data set as Markdown that shows it, in one line: none of it is markup, HTML or a link."""
-    marked = MARKUP.sub(r"\\\g<0>", html.escape(" ".join(text.split()), quote=False))
-    return marked.replace("|", "&#124;")
+    # A stroke ends a cell, even within code, but for one behind a backslash.
+    escaped = [[cell.replace("|", r"\|") for cell in cells] for cells in lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
 
 
 def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> str:
@@ -40,7 +31,7 @@ def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> st
             rows.append(accuracy_row(f"{name}: {CLASSES[name].meaning}", scores, chance[name]))
         else:
             for value, score in scores.items():
-                rows.append(accuracy_row(f"{escape(name)}: {escape(value)}", score, chance[name][value]))
+                rows.append(accuracy_row(f"{inline(name)}: {inline(value)}", score, chance[name][value]))
     return markdown_table(["problems", "accuracy", "95 % interval", "guessing", "n"], rows)
 
 
