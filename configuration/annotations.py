@@ -58,7 +58,7 @@ def annotations_of(kind: type) -> dict[str, Any]:
     for base in filter(is_dataclass, kind.__mro__):
         for entry in fields(base):
             if "choices" in entry.metadata:
-                words = Literal[tuple(entry.metadata["choices"])]
+                words: Any = Literal[tuple(entry.metadata["choices"])]
                 hints[entry.name] = words | None if NoneType in alternatives(hints[entry.name]) else words
     return {key: hints[entry.name] for key, entry in keys_of(kind).items()}
 

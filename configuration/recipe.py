@@ -189,7 +189,8 @@ def build_recipe(settings: dict[str, Any]) -> Recipe:
 
 def section_kind(annotation: Any) -> type | None:
     """The dataclass that a key's section is read into; nothing for a key with a plain value."""
-    return next(filter(is_dataclass, alternatives(annotation)), None)
+    sections = [option for option in alternatives(annotation) if isinstance(option, type) and is_dataclass(option)]
+    return sections[0] if sections else None
 
 
 def read_section(settings: dict[str, Any], name: str) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def without_sharing(value: Any) -> Any:
     return value
 
 
-def fault(problem: str, where: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
-    """An error at a place in the text."""
+def fault(problem: str, where: Any) -> yaml.MarkedYAMLError:
+    """An error where an event or a node of the text begins."""
     return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
 
 
@@ -71,7 +71,7 @@ class SettingsLoader(yaml.SafeLoader):
         super().__init__(text)
         self.depth = 0
         self.values = 0
-        self.sizes: dict[yaml.Node, int] = {}
+        self.sizes: dict[yaml.Node | None, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event, before = self.peek_event(), self.values
@@ -93,7 +93,7 @@ class SettingsLoader(yaml.SafeLoader):
             raise fault(f"more than {MOST_VALUES} values, which no recipe has", event)
         return node
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
         for position, (key, value) in enumerate(node.value):
@@ -106,11 +106,14 @@ class SettingsLoader(yaml.SafeLoader):
                 node.value[position] = yaml.ScalarNode(TAG + "str", key.value, key.start_mark, key.end_mark), value
         return node
 
-    def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
         if "\0" in node.value or re.search("[\ud800-\udfff]", node.value):
             raise fault("a character that no text can hold", node)
         return node
+
+    def construct_word(self, node: yaml.ScalarNode) -> str:
+        return node.value
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
         text = node.value.replace("_", "")
@@ -147,4 +150,4 @@ for name, (pattern, beginnings) in MEANINGS.items():
 SettingsLoader.add_constructor(TAG + "int", SettingsLoader.construct_int)
 SettingsLoader.add_constructor(TAG + "float", SettingsLoader.construct_float)
 SettingsDumper.add_representer(str, SettingsDumper.represent_str)
-SettingsLoader.add_constructor(TAG + "merge", SettingsLoader.construct_yaml_str)  # where it is no key
+SettingsLoader.add_constructor(TAG + "merge", SettingsLoader.construct_word)  # where it is no key

@@ -121,14 +121,14 @@ def with_text(rng: random.Random, key: str, text: str) -> str:
 def bad_value_in_file(rng: random.Random) -> Case:
     key = any_key(rng)
     content = with_text(rng, key, any_value(rng)).encode("utf-8", "surrogatepass")
-    return Case(content, named=[FILE, key.split(".")[-1]])
+    return Case(content, named=[FILE, *key.split(".")])
 
 
 def bad_value_in_override(rng: random.Random) -> Case:
     key = any_key(rng)
     value = any_value(rng) + rng.choice(["", "", "", "\udcff"])
     words = [f"--{key}={value}"] if rng.random() < 0.5 else [f"--{key}", value]
-    return Case(TEXT.encode(), words, [key.split(".")[-1]])
+    return Case(TEXT.encode(), words, key.split("."))
 
 
 def bad_override(rng: random.Random) -> Case:
