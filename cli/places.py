@@ -5,6 +5,7 @@ The libraries find that out, too, but after a minute of tries where the Hub is o
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -52,10 +53,16 @@ def find(name: str, kind: str, revision: str | None = None) -> str:
         return os.path.expanduser(name)
     fault = fault_of_name(name, kind, revision)
     if fault:
-        from ..configuration.repository import did_you_mean
-
         raise ValueError(f"There is no folder {name}{did_you_mean(name)}{fault}.")
     return name
+
+
+def did_you_mean(name: str) -> str:
+    """Names a folder beside the one that is missing, if it is called much the same."""
+    missing = Path(name).expanduser()
+    beside = [path.name for path in missing.parent.iterdir() if path.is_dir()] if missing.parent.is_dir() else []
+    nearest = difflib.get_close_matches(missing.name, beside, n=1)
+    return f" (did you mean {missing.with_name(nearest[0])}?)" if nearest else ""
 
 
 def fault_of_name(name: str, kind: str, revision: str | None) -> str:

@@ -1,5 +1,8 @@
 """What a user edits: recipes (YAML) and the dataclasses they are checked against."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ..modeling_mmcot import MMCoTConfig
 from .annotations import RecipeError
 from .arguments import (
@@ -9,9 +12,12 @@ from .arguments import (
     LoraArguments,
     ModelArguments,
     ProcessorArguments,
-    StageArguments,
 )
-from .recipe import Recipe, load_recipe
+
+
+if TYPE_CHECKING:
+    from .recipe import Recipe, load_recipe
+    from .training_arguments import StageArguments
 
 
 __all__ = [
@@ -27,3 +33,12 @@ __all__ = [
     "StageArguments",
     "load_recipe",
 ]
+
+# Imported on first use: the arguments of training bring the Trainer's libraries, which nothing else needs.
+LATER = {"Recipe": ".recipe", "load_recipe": ".recipe", "StageArguments": ".training_arguments"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        return getattr(import_module(LATER[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

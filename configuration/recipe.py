@@ -25,8 +25,8 @@ from .arguments import (
     ModelArguments,
     ProcessorArguments,
     Seed,
-    StageArguments,
 )
+from .training_arguments import StageArguments
 from .yaml_text import parse_yaml, shortened
 
 

@@ -1,6 +1,5 @@
 """A trained folder, on this machine or on the Hub: what its files are called, which stages it has, what it scored."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,7 +209,7 @@ def download_descriptions(name: str) -> Path:
     Raises:
         ValueError: where there is none of that name, or no way to it.
     """
-    missing = f"There is no folder {name}{did_you_mean(name)}"
+    missing = f"There is no folder {name}"
     if name.startswith((".", "/", "~")):
         raise ValueError(f"{missing}; give a trained folder or a Hub id.")
     try:
@@ -221,14 +220,6 @@ def download_descriptions(name: str) -> Path:
         raise ValueError(f"{missing}, and no such repository on the Hub; check the name and your token.") from error
     except LocalEntryNotFoundError as error:
         raise ValueError(f"{missing}, and the Hub cannot be reached; check the name and the network.") from error
-
-
-def did_you_mean(name: str) -> str:
-    """Names a folder beside the one that is missing, if it is called much the same."""
-    missing = Path(name).expanduser()
-    beside = [path.name for path in missing.parent.iterdir() if path.is_dir()] if missing.parent.is_dir() else []
-    nearest = difflib.get_close_matches(missing.name, beside, n=1)
-    return f" (did you mean {missing.with_name(nearest[0])}?)" if nearest else ""
 
 
 def read_config(folder: Path) -> MMCoTConfig:

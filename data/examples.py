@@ -5,7 +5,7 @@ from typing import Any
 
 import datasets
 
-from ..configuration import StageArguments
+from ..configuration.arguments import PROMPT_LENGTH
 from ..modeling_mmcot.configuration_mmcot import STAGES
 from .answers import read_answer, read_choices
 from .rows import HALF_CHARACTER, RawRow, is_missing, readable
@@ -17,7 +17,7 @@ COLUMNS = ("id", "image", "question", "choices", "answer", "hint", "lecture", "s
 # What later steps add to a data set, so that no file may have it.
 IMAGE_HASHES = "image_hashes"  # instead of `image` where features are cached: the content hashes of a row's images
 STAGE = "prompt_stage"  # which prompt and target to build from a row
-LENGTH = StageArguments.length_column_name  # tokens of a row's prompt
+LENGTH = PROMPT_LENGTH  # tokens of a row's prompt
 CAPTION = "caption"  # the only further column that the model reads
 
 
