@@ -1,9 +1,9 @@
 """Which models a recipe trains, what each learns, and where in the repository it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..configuration import Recipe
+from ..configuration import Recipe, RecipeError, StageArguments
 from ..configuration.recipe import ONE_STAGE
 from ..modeling_mmcot.configuration_mmcot import CHAIN, STAGES
 
@@ -34,8 +34,23 @@ class Plan:
 
 
 def make_plan(recipe: Recipe) -> Plan:
-    """The plan of a recipe."""
-    return Plan(planned_models(recipe), recipe.lora is not None and not recipe.lora.merge)
+    """The plan of a recipe.
+
+    Raises:
+        RecipeError: where a model's best checkpoint is to be chosen by a score that it does not have.
+    """
+    plan = Plan(planned_models(recipe), recipe.lora is not None and not recipe.lora.merge)
+    for model, stages in plan.models.items():
+        check_best_score(model, stages, recipe.training[model])
+    return plan
+
+
+def check_best_score(model: str, stages: Sequence[str], arguments: StageArguments) -> None:
+    """Refuses now what the Trainer would refuse when it has evaluated the model for the first time."""
+    chosen, scores = arguments.metric_for_best_model, ["loss", *dict.fromkeys(STAGES[name].score for name in stages)]
+    if chosen is None or arguments.eval_strategy == "no" or chosen.removeprefix("eval_") in scores:
+        return
+    raise RecipeError(f"{model}.metric_for_best_model is {chosen!r}; use one of {', '.join(scores)} for this model.")
 
 
 def planned_models(recipe: Recipe) -> dict[str, tuple[str, ...]]:
