@@ -4,20 +4,14 @@ mmcot convert mm-cot-large-rationale.zip converted --answer mm-cot-large-answer.
   --vision-model google/vit-large-patch32-384
 """
 
-import json
 import os
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch.serialization import get_unsafe_globals_in_checkpoint
 from transformers import (
     AutoImageProcessor,
     AutoTokenizer,
@@ -29,17 +23,16 @@ from transformers import (
 )
 from transformers.image_utils import PILImageResampling
 
+from ..configuration.repository import VOCABULARIES
 from ..hub_card.converted import write_converted_card
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, vision_feature_size
 from ..modeling_mmcot.modeling_mmcot import load_vision_tower
+from .checkpoint import checkpoint_folder, read_t5_config, read_weights, require_checkpoint
 from .official import convert_official
+from .output import require_empty
 
 
-CONFIG = "config.json"
-WEIGHTS = ("model.safetensors", "weights.safetensors", "pytorch_model.bin")
-VOCABULARY = ("tokenizer.json", "spiece.model")
-TOKENIZER = (*VOCABULARY, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 # What prepared the pictures for each extractor, by the size of its features: ViT-L/32 at 384, DETR, CLIP.
 VIT = partial(ViTImageProcessorPil, size={"height": 384, "width": 384}, resample=PILImageResampling.BICUBIC)
 IMAGE_PROCESSORS = {
@@ -47,8 +40,6 @@ IMAGE_PROCESSORS = {
     256: partial(DetrImageProcessorPil, size={"shortest_edge": 224, "longest_edge": 1333}),
     2048: CLIPImageProcessorPil,
 }
-# What `torch.load` raises for a file that is none of its own; the last by its name there: nothing here imports pickle.
-UNREADABLE = (RuntimeError, EOFError, torch.serialization.pickle.UnpicklingError)
 
 
 def convert_checkpoint(
@@ -76,36 +67,45 @@ def convert_checkpoint(
         ValueError: for a checkpoint that is damaged, foreign or unsafe; the message names it and what is wrong.
     """
     output = Path(output)
-    if output.exists() and any(output.iterdir()):
-        raise ValueError(f"{output} is not empty; name a folder that does not exist yet.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    sources, stages = {RATIONALE: Path(source)}, {RATIONALE: ROOT_FOLDER}
-    if answer is not None:
-        sources[ANSWER], stages[ANSWER] = Path(answer), ANSWER
+    require_empty(output)
+    sources = {RATIONALE: Path(source)} | ({} if answer is None else {ANSWER: Path(answer)})
+    stages = {stage: ROOT_FOLDER if stage == RATIONALE else stage for stage in sources}
+    for path in sources.values():
+        with named(path):
+            require_checkpoint(path)
     tower = None if vision_model is None else load_vision_tower(vision_model)
+    output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=output.name, dir=output.parent) as scratch:
         repository = Path(scratch, "repository")
         for stage, path in sources.items():
-            try:
+            with named(path):
                 folder = checkpoint_folder(path, Path(scratch, f"{stage}-checkpoint"))
-                model = read_checkpoint(folder)
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
+                model = convert_official(read_t5_config(folder), read_weights(folder))
+            size = model.config.image_feature_size
             if tower is not None:
-                add_vision_tower(model, tower, vision_model)
+                add_vision_tower(model, tower, str(vision_model))
             model.config.stages = stages
             model.save_pretrained(repository / stages[stage])
             if stage == RATIONALE:
-                image_processor = official_image_processor(model.config.image_feature_size, vision_model)
-                save_processor(folder, image_processor, repository, say)
+                with named(path):
+                    save_processor(folder, official_image_processor(size, vision_model), repository, say)
         names = [path.resolve().name for path in sources.values()]
-        write_converted_card(
-            repository, output.resolve().name, names, model.config.image_feature_size, vision_model or ""
-        )
+        write_converted_card(repository, output.resolve().name, names, size, str(vision_model or ""))
         if output.exists():
             output.rmdir()
         os.replace(repository, output)
     say(f"Converted {' and '.join(map(str, sources.values()))} into {output}.")
+
+
+@contextmanager
+def named(source: Path) -> Iterator[None]:
+    """Puts the name of a checkpoint before what is wrong with it."""
+    try:
+        yield
+    except OSError:  # of the disk
+        raise
+    except Exception as error:  # libraries raise anything for settings that make no sense
+        raise ValueError(f"{source}: {' '.join(str(error).split())}") from error
 
 
 def add_vision_tower(model: MMCoTForConditionalGeneration, tower: PreTrainedModel, name: str) -> None:
@@ -130,89 +130,6 @@ def add_vision_tower(model: MMCoTForConditionalGeneration, tower: PreTrainedMode
         raise ValueError(f"{name} cannot read the pictures that the checkpoint was trained with: {error}") from error
 
 
-def checkpoint_folder(source: Path, scratch: Path) -> Path:
-    """The folder of a checkpoint; a zip file is unpacked for it into a scratch folder."""
-    if not source.exists():
-        raise ValueError("there is no such file or folder.")
-    if source.is_dir():
-        return source
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return scratch / unpack(archive, scratch)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise ValueError("this is neither a folder nor a whole zip file; download it again.") from None
-
-
-def unpack(archive: zipfile.ZipFile, target: Path) -> PurePosixPath:
-    """Unpacks the files of the one checkpoint in an archive; gives its folder there, often the archive's only one."""
-    paths = {PurePosixPath(name): name for name in archive.namelist()}
-    for path, name in paths.items():
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise ValueError(f"the zip file names {name!r}, outside itself; do not trust it.")
-    folders = sorted((path.parent for path in paths if path.name == CONFIG), key=lambda folder: len(folder.parts))
-    if not folders:
-        raise ValueError(f"the zip file holds no {CONFIG}; give that of a checkpoint folder.")
-    # A checkpoint in mid-training may lie deeper; of two at one depth neither is meant.
-    top = folders[0]
-    if len(folders) > 1 and len(folders[1].parts) == len(top.parts):
-        raise ValueError(f"the zip file holds several checkpoints, {top} and {folders[1]}; unpack it and give one.")
-    for path, name in paths.items():
-        if path.parent == top and path.name in (CONFIG, *WEIGHTS, *TOKENIZER):
-            archive.extract(name, target)
-    return top
-
-
-def read_checkpoint(folder: Path) -> MMCoTForConditionalGeneration:
-    """The model of an official checkpoint folder."""
-    config = read_official_config(folder / CONFIG)
-    files = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    if not files:
-        raise ValueError(f"there is none of {', '.join(WEIGHTS)}; give a folder with the weights in one file.")
-    read = read_safetensors if files[0].suffix == ".safetensors" else read_pickle
-    return convert_official(config, read(files[0]))
-
-
-def read_official_config(path: Path) -> dict:
-    """A T5 configuration."""
-    if not path.is_file():
-        raise ValueError(f"there is no {CONFIG}; give the folder that holds it and the weights.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{CONFIG} is not JSON ({error}).") from None
-    if not isinstance(config, dict) or config.get("model_type") != "t5":
-        raise ValueError(f"{CONFIG} is not that of a T5 model, which every official checkpoint is.")
-    return config
-
-
-def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """Weights of a safetensors file."""
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path.name} is damaged ({error}); download it again.") from None
-
-
-def read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    """Weights of a file of `torch.save`, which is read only if it can hold nothing but tensors."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path.name} is cut off, or not a file of torch.save (1.6 or newer); download it again.")
-    try:
-        foreign = get_unsafe_globals_in_checkpoint(path)
-        if foreign:
-            raise ValueError(f"{path.name} would run {', '.join(sorted(foreign))}; do not trust it.")
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or ["it ends early"])[0]
-        raise ValueError(f"{path.name} is damaged ({reason}); download it again.") from None
-    if not isinstance(weights, dict):
-        raise ValueError(f"{path.name} holds a {type(weights).__name__}, not parameters by name.")
-    others = [str(name) for name, value in weights.items() if not isinstance(value, torch.Tensor)]
-    if others:
-        raise ValueError(f"{path.name} holds something other than tensors: {others[0]}.")
-    return weights
-
-
 def official_image_processor(feature_size: int, vision_model: str | None) -> BaseImageProcessor:
     """What prepared the pictures of the training, known by the size of their features, or else the encoder's own."""
     if feature_size not in IMAGE_PROCESSORS and vision_model is not None:
@@ -224,8 +141,8 @@ def save_processor(
     folder: Path, image_processor: BaseImageProcessor, repository: Path, say: Callable[[str], None]
 ) -> None:
     """The processor with the checkpoint's tokenizer and the official words."""
-    if not any((folder / name).is_file() for name in VOCABULARY):
-        say(f"The checkpoint has neither {' nor '.join(VOCABULARY)}: the repository lacks tokenizer and processor.")
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        say(f"The checkpoint has neither {' nor '.join(VOCABULARIES)}: the repository lacks tokenizer and processor.")
         return
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     MMCoTProcessor(image_processor, tokenizer, newline="official").save_pretrained(repository)

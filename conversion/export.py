@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from .output import require_empty
+
 
 FORMATS = ("official",)
 
@@ -32,6 +34,5 @@ def export(
     output = Path(output)
     repository = open_folder(folder)
     repository.require_whole()
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(f"{output} is not empty; name a folder that does not exist yet.")
+    require_empty(output)
     import_module(f".to_{format}", __package__).write(repository, output, say)

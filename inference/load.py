@@ -53,7 +53,9 @@ def one_line_errors(name: str) -> Iterator[None]:
     """Turns what libraries raise for settings that make no sense to them into an error that names the repository."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except OSError:  # says what it is about
+        raise
+    except Exception as error:  # tokenizers raises nothing more special
         if name in str(error):
             raise
         reason = (str(error).splitlines() or [""])[0]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zipfile
+from importlib import import_module
 
 import pytest
 import torch
@@ -15,14 +16,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BartConfig, ViTImageProcessorPil, pipeline
 
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
-from mmcot.conversion.convert import (
-    IMAGE_PROCESSORS,
-    convert_checkpoint,
-    official_image_processor,
-    read_pickle,
-    save_processor,
-)
-from mmcot.conversion.export import export
+from mmcot.conversion.checkpoint import read_pickle
+from mmcot.conversion.convert import IMAGE_PROCESSORS, convert_checkpoint, official_image_processor, save_processor
+from mmcot.conversion.export import FORMATS, export
 from mmcot.conversion.official import convert_official
 
 from ..golden_cases import LOCAL, LOCAL_CASES
@@ -381,6 +377,11 @@ def test_adapters_are_merged_into_their_base(make_model, tmp_path):
     merged, name = adapted.merge_and_unload(), "encoder.block.0.layer.0.SelfAttention.q.weight"
     assert torch.equal(weights[name], merged.language_model.state_dict()[name])
     assert not any("lora" in name for name in weights)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_its_file(name):
+    assert callable(import_module(f"mmcot.conversion.to_{name}").write)
 
 
 def test_what_the_official_code_cannot_load_is_refused(make_model, tmp_path):
