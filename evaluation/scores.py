@@ -116,7 +116,7 @@ def score_rationales(answered: AnsweredExamples, encoder: str | Path | None) -> 
     if not any(predicted):
         return {}
     rows = [rationale_scores(text, gold) for text, gold in zip(predicted, golds, strict=True)]
-    scores: dict[str, Sequence[float]] = {name: [row[name] for row in rows] for name in RATIONALE_SCORES}
+    scores: dict[str, Sequence[float] | np.ndarray] = {name: [row[name] for row in rows] for name in RATIONALE_SCORES}
     if encoder is not None:
         scores[SIMILARITY.name] = similarities(predicted, golds, encoder)
     return {name: estimate(values, METRICS[name].scale) for name, values in scores.items()}

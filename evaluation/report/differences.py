@@ -1,6 +1,7 @@
 """Where two texts differ, word by word."""
 
 from collections import Counter
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 
@@ -29,7 +30,7 @@ def mark_differences(first: str, second: str) -> tuple[Pieces, Pieces]:
     return pieces
 
 
-def compare_words(first: list[str], second: list[str]) -> list[tuple[str, int, int, int, int]]:
+def compare_words(first: list[str], second: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """The operations that make one text of the other, as [`SequenceMatcher.get_opcodes`] gives them."""
     if most_steps(first, second) <= MOST_STEPS:
         return SequenceMatcher(None, first, second, autojunk=False).get_opcodes()

@@ -64,13 +64,9 @@ def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset) -> list
         else:
             kind = misled
         kind.positions.append(position)
-    kinds = [kind for kind in (misled, misread, silent, unparsed) if kind.positions]
-    for kind in kinds:
-        kind.shown = [
-            describe_mistake(answered.examples[position], answered.guesses[position], dataset[position].get("image"))
-            for position in kind.positions[:SHOWN]
-        ]
-    return kinds
+        if len(kind.shown) < SHOWN:
+            kind.shown.append(describe_mistake(example, guess, dataset[position].get("image")))
+    return [kind for kind in (misled, misread, silent, unparsed) if kind.positions]
 
 
 def is_right(rationale: str, example: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import datasets
 
@@ -102,7 +103,7 @@ def make_case(seed: int) -> Case:
 
 
 def valid_row(rng: random.Random) -> dict:
-    row = {"id": rng.choice(IDS)}
+    row: dict[str, Any] = {"id": rng.choice(IDS)}
     if rng.random() < 0.7:
         row["choice_index"] = rng.choice([0, 1, 2, 3, None])
     if "choice_index" not in row or rng.random() < 0.5:
