@@ -152,8 +152,8 @@ def test_every_printed_command_is_accepted(name):
     assert first == [f"configuration/{name}.yaml"]
     assert others
     for path, *overrides in others:
-        assert path == first[0]
-        read(name, *overrides, "--training.use_cpu", "true")
+        assert path in (first[0], "configuration/sketchqa.yaml")
+        read(Path(path).stem, *overrides, "--training.use_cpu", "true")
 
 
 def test_every_key_of_the_recipe_for_own_data_is_explained():
