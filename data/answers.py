@@ -1,4 +1,4 @@
-"""Options and the right one, in the ways people write them."""
+"""Options and the right one, or accepted answers where there are no options, in the ways people write them."""
 
 import re
 from typing import Any
@@ -9,16 +9,26 @@ from .rows import RawRow, is_missing, is_scalar, shorten
 
 
 WRITTEN_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]?", re.IGNORECASE)
+# The column with the texts that count as right, of data sets that have questions without options.
+ACCEPTED_ANSWERS = "accepted_answers"
 # How a table writes "no answer", the last two where a program took the column for numbers.
 NO_ANSWER = ("", "-1", "-1.0", "nan")
 
 
+def has_options(row: RawRow) -> bool:
+    """Whether a row has options, right or wrong; its cell `choices` is empty where it has none."""
+    value = row.values.get("choices")
+    return not is_missing(value) and value != [] and not (isinstance(value, str) and read_json_list(value) == [])
+
+
 def read_choices(row: RawRow) -> list[str]:
-    """The options: a list, or the text of a JSON list.
+    """The options: a list, or the text of a JSON list; an empty list for a question without options.
 
     Raises:
-        RowError: for anything else, and for fewer than two.
+        RowError: for anything else, and for a single option.
     """
+    if not has_options(row):
+        return []
     value = row.values["choices"]
     choices = read_json_list(value) if isinstance(value, str) else value
     if not isinstance(choices, list):
@@ -26,7 +36,7 @@ def read_choices(row: RawRow) -> list[str]:
     if not all(isinstance(choice, (str, int, float)) for choice in choices):
         raise row.error("choices", "hold something else than texts; write texts only.")
     if len(choices) < 2:
-        raise row.error("choices", f"hold {'one option' if choices else 'no options'}; a question needs two or more.")
+        raise row.error("choices", "hold one option; write two or more, or leave them empty for a question without.")
     return [str(choice) for choice in choices]
 
 
@@ -76,3 +86,32 @@ def read_text_answer(text: str, choices: list[str]) -> set[int]:
     name = written[1].upper() if written else None
     digits = text.removesuffix(".0")
     return {i for i, choice in enumerate(choices) if choice == text or letter(i) == name or str(i) == digits}
+
+
+def read_accepted_answers(row: RawRow) -> list[str]:
+    """The texts that count as right for a question without options; empty where none is given.
+
+    They are the row's `answer`: one text or number, a list of them, or the text of a JSON list; or its
+    `accepted_answers`, where a data set of ours was saved.
+
+    Raises:
+        RowError: for anything else.
+    """
+    name = ACCEPTED_ANSWERS if row.values.get(ACCEPTED_ANSWERS) else "answer"
+    value = row.values.get(name)
+    if is_missing(value):
+        return []
+    listed = read_json_list(value) if isinstance(value, str) else value
+    answers = listed if isinstance(listed, list) else [value]
+    for answer in answers:
+        if isinstance(answer, bool) or not isinstance(answer, (str, int, float)) or is_missing(answer):
+            raise row.error(name, f"is {shorten(value)}; without options write a text, or a list of texts.")
+    texts = [flatten(number_text(answer)) for answer in answers]
+    if not all(texts):
+        raise row.error(name, "holds an empty text; write the answer, or leave the cell empty where none is known.")
+    return texts
+
+
+def number_text(answer: str | int | float) -> str:
+    """An answer as text; a whole number that a table made a fraction is whole again."""
+    return str(int(answer) if isinstance(answer, float) and answer.is_integer() else answer)

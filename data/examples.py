@@ -7,13 +7,15 @@ import datasets
 
 from ..configuration.arguments import PROMPT_LENGTH
 from ..modeling_mmcot.configuration_mmcot import STAGES
-from .answers import read_answer, read_choices
-from .rows import HALF_CHARACTER, RawRow, is_missing, readable
+from .answers import ACCEPTED_ANSWERS, read_accepted_answers, read_answer, read_choices
+from .rows import HALF_CHARACTER, RawRow, readable
 
 
 TEXT = datasets.Value("string")
 # What every data set has, in this order. Further columns follow by name, each a text.
 COLUMNS = ("id", "image", "question", "choices", "answer", "hint", "lecture", "solution")
+# Columns without which nothing goes, and what else can be done where one is not there.
+REQUIRED = {"question": "", "choices": ", or add an empty one if no question has options"}
 # What later steps add to a data set, so that no file may have it.
 IMAGE_HASHES = "image_hashes"  # instead of `image` where features are cached: the content hashes of a row's images
 STAGE = "prompt_stage"  # which prompt and target to build from a row
@@ -30,36 +32,38 @@ READ_COLUMNS = {written_column(earlier) for stage in STAGES.values() for earlier
 ADDED_COLUMNS = {IMAGE_HASHES, STAGE, LENGTH} | READ_COLUMNS
 
 
-def make_features(further: Iterable[str], several_images: bool) -> datasets.Features:
+def make_features(further: Iterable[str], several_images: bool, without_options: bool) -> datasets.Features:
     """The types of all columns, the same whichever file they came from.
 
     Args:
         further: names of columns beyond [`COLUMNS`].
         several_images: whether `image` is a list of images.
+        without_options: whether a question has no options; all then have the column `accepted_answers`.
     """
     types = dict.fromkeys(COLUMNS, TEXT) | {"choices": datasets.List(TEXT), "answer": datasets.Value("int64")}
     types["image"] = datasets.List(datasets.Image()) if several_images else datasets.Image()
-    return datasets.Features(types | dict.fromkeys(sorted(further), TEXT))
+    accepted = {ACCEPTED_ANSWERS: datasets.List(TEXT)} if without_options else {}
+    return datasets.Features(types | accepted | dict.fromkeys(sorted(further), TEXT))
 
 
 def make_example(row: RawRow, further: Iterable[str]) -> dict[str, Any]:
     """Every column of an example but its images; `solution` as the list of its rationales.
 
     Raises:
-        RowError: for a row without question, with fewer than two options, or with an answer that is none of them.
+        RowError: for a row without question, with a single option, or with an answer that is none of its options.
     """
-    for name, missing in (
-        ("question", not row.text("question").strip()),
-        ("choices", is_missing(row.values.get("choices"))),
-    ):
-        if missing:
-            known = f"; the columns are {readable(', '.join(row.values))}, rename one with data.columns"
-            raise row.error(name, f"is missing{'' if name in row.values else known}.")
+    for name, otherwise in REQUIRED.items():
+        if name not in row.values:
+            names = readable(", ".join(row.values))
+            raise row.error(name, f"is missing; the columns are {names}, rename one with data.columns{otherwise}.")
+    if not row.text("question").strip():
+        raise row.error("question", "is missing.")
     choices = read_choices(row)
     example = {
         "id": row.id,
         "choices": choices,
-        "answer": read_answer(row, choices),
+        "answer": read_answer(row, choices) if choices else None,
+        ACCEPTED_ANSWERS: [] if choices else read_accepted_answers(row),
         "solution": read_rationales(row),
         **{name: row.text(name) for name in ("question", "hint", "lecture", *further)},
     }

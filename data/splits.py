@@ -6,6 +6,8 @@ from pathlib import Path
 
 import datasets
 
+from .answers import ACCEPTED_ANSWERS
+
 
 TRAIN = "train"
 OTHER_NAMES = {"val": "validation", "valid": "validation", "dev": "validation"}
@@ -39,6 +41,26 @@ def sort_splits(splits: Mapping[str, datasets.Dataset]) -> datasets.DatasetDict:
     """Splits in the usual order, others behind them by name."""
     names = sorted(splits, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
     return datasets.DatasetDict({name: splits[name] for name in names})
+
+
+def require_options(dataset: datasets.Dataset, name: str) -> None:
+    """Refuses a split with questions that have no options.
+
+    Args:
+        name: what the message calls the split.
+
+    Raises:
+        ValueError: for such a question; the message has its id.
+    """
+    if ACCEPTED_ANSWERS not in dataset.column_names:
+        return
+    examples = dataset.select_columns(["id", "choices"])
+    without = [example["id"] for example in examples if not example["choices"]]
+    if without:
+        raise ValueError(
+            f"{name} has {len(without)} questions without options, the first with the id {without[0]!r}; leave them "
+            "out: models choose among options so far."
+        )
 
 
 def pick_split(splits: Mapping[str, datasets.Dataset], name: str) -> datasets.Dataset:

@@ -25,7 +25,7 @@ from .survey import take_survey
 
 
 # To be raised whenever the same rows would be written differently.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD = "skipped.json"
 PREFIX = "split-"
 
@@ -75,7 +75,7 @@ def build(folder: Path, source: Source, arguments: DataArguments) -> None:
     survey = take_survey(reader)
     skipped: list[RowError] = []
     folder.mkdir()
-    features = make_features(survey.further, survey.several_images)
+    features = make_features(survey.further, survey.several_images, survey.without_options)
     write_splits(folder, features, check_rows(reader, survey, arguments, skipped))
     if len(skipped) == survey.rows:
         raise ValueError(f"All {survey.rows} rows of {source.name} are bad; the first: {skipped[0]}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .answers import ACCEPTED_ANSWERS, has_options
 from .examples import ADDED_COLUMNS, CAPTION, COLUMNS
 from .images import list_images
 from .reader import Reader
@@ -18,6 +19,7 @@ class Survey:
             reads, must be a text.
         several_images: whether a row has more than one.
         captioned: whether a row has a caption.
+        without_options: whether a row has no options, but a cell for them.
     """
 
     rows: int = 0
@@ -25,6 +27,7 @@ class Survey:
     others: set[str] = field(default_factory=set)
     several_images: bool = False
     captioned: bool = False
+    without_options: bool = False
 
     def add(self, row: RawRow) -> None:
         """Takes note of a row."""
@@ -32,11 +35,12 @@ class Survey:
             (self.texts if is_scalar(value) or name == CAPTION else self.others).add(name)
         self.several_images |= len(list_images(row)) > 1
         self.captioned |= bool(row.values.get(CAPTION))
+        self.without_options |= "choices" in row.values and not has_options(row)
 
     @property
     def further(self) -> list[str]:
         """The columns beyond the schema's that go along as texts: those whose name is a text, too."""
-        names = self.texts - self.others - {*COLUMNS, "split"}
+        names = self.texts - self.others - {*COLUMNS, ACCEPTED_ANSWERS, "split"}
         return sorted(name for name in names if name and "\0" not in name and not HALF_CHARACTER.search(name))
 
 

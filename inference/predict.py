@@ -12,7 +12,7 @@ from accelerate import PartialState
 from ..configuration import DataArguments
 from ..configuration.plain_files import read_json, replace_text
 from ..configuration.repository import Repository, find_repository
-from ..data import load_splits, pick_split
+from ..data import load_splits, pick_split, require_options
 from .disk import full_disk_named, held_alone
 from .generation import predict, visible
 from .load import load_trained
@@ -43,7 +43,9 @@ def predict_file(
     data = data or DataArguments()
     repository = find_repository(model)
     repository.require_whole()
-    dataset = visible(pick_split(load_splits(spec, data), split))
+    dataset = pick_split(load_splits(spec, data), split)
+    require_options(dataset, f"The split {split!r} of {spec}")
+    dataset = visible(dataset)
     origin = {"model": model, "weights": weight_stamps(repository), "dataset": spec, "split": split, **asdict(data)}
     output.parent.mkdir(parents=True, exist_ok=True)
     refusal = f"Another process writes {output}. Wait until it has ended, or name another output."

@@ -7,7 +7,7 @@ import datasets
 from accelerate import PartialState
 
 from ..configuration import Recipe, RecipeError
-from ..data import load_data
+from ..data import load_data, require_options
 from ..modeling_mmcot.configuration_mmcot import STAGES
 from .plan import Plan
 
@@ -28,6 +28,7 @@ def load_run_splits(
         data = load_data(recipe.dataset, recipe.data)
     splits = choose_splits(data.splits, recipe, say)
     for name, split in splits.items():
+        require_options(split, f"The split {name!r} of {recipe.dataset}")
         if None in split["answer"][:]:
             raise RecipeError(
                 f"The split {name!r} of {recipe.dataset} has problems without an answer; leave them out."

@@ -7,7 +7,8 @@ from .saved import SAVED
 from .scienceqa import SCIENCEQA
 from .split_files import SPLIT_FILES
 from .table import TABLE
+from .tabmwp import TABMWP
 
 
 # The first that knows a spec reads it.
-LAYOUTS = (SCIENCEQA, AOKVQA, SAVED, TABLE, SPLIT_FILES, IMAGE_FOLDER, HUB)
+LAYOUTS = (SCIENCEQA, AOKVQA, TABMWP, SAVED, TABLE, SPLIT_FILES, IMAGE_FOLDER, HUB)

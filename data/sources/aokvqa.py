@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from ..answers import has_options
 from ..rows import RawRow, shorten
 from ..source import Layout, Source, file_stamp
 from ..splits import TRAIN, check_splits
@@ -15,6 +16,7 @@ PREFIX = "aokvqa_v1p0_"
 MARKS = ("question_id", "image_id", "choices")
 # Their fields and ours.
 FIELDS = {"question_id": "id", "correct_choice_idx": "answer", "rationales": "solution"}
+DIRECT_ANSWERS = "direct_answers"  # ten people's, which count where a row has no options
 COCO_NAMES = {"validation": "val"}
 DIGITS = 12  # in the name of a COCO image
 
@@ -51,6 +53,9 @@ def adapt_annotation(row: RawRow) -> None:
     for theirs, ours in FIELDS.items():
         if theirs in values:
             values[ours] = values.pop(theirs)
+    values.setdefault("choices", None)
+    if not has_options(row) and DIRECT_ANSWERS in values:
+        values["answer"] = values.pop(DIRECT_ANSWERS)
     number = row.text("image_id")
     if not number.isdecimal() or len(number) > DIGITS:
         raise row.error("image_id", f"is {shorten(number)}; it must be the number of a COCO picture.")

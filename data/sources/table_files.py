@@ -62,7 +62,7 @@ def read_csv(path: Path) -> Iterator[Numbered]:
                 if len(cells) > len(header):
                     yield line, ValueError(f"{len(cells)} cells under {len(header)} column names")
                 elif cells:
-                    yield line, dict(zip(header, cells + [None] * (len(header) - len(cells)), strict=True))
+                    yield line, dict(zip(header, cells, strict=False))  # cells may be missing at the end
                 line = reader.line_num + 1
         except csv.Error as error:
             raise ValueError(f"{path}, line {reader.line_num}: {error}; is a quotation mark missing?") from None

@@ -197,6 +197,18 @@ def write_aokvqa(rng: random.Random, rows: list[Row], folder: Path) -> Path:
     return rng.choice([folder, path])
 
 
+def write_tabmwp(rng: random.Random, rows: list[Row], folder: Path) -> Path:
+    (folder / "tables").mkdir()
+    for number in range(3):
+        (folder / "tables" / f"{number}.png").symlink_to(folder / "good.png")
+    problems: dict[str, Any] = {str(number): {**row, "choices": None} for number, row in enumerate(rows)}
+    if rng.random() < 0.3:
+        problems[rng.choice(["0", "9", "../0", "\0", "\ud800"])] = rng.choice([None, [], 5, rows[0]])
+    path = folder / f"problems_{rng.choice(['train', 'dev', 'test'])}.json"
+    write_text(path, rng.choice(ODD_FILES) if rng.random() < 0.1 else dump(rng, problems))
+    return rng.choice([folder, path])
+
+
 def write_saved(rng: random.Random, rows: list[Row], folder: Path) -> Path:
     """What `save_to_disk` writes, with or without splits."""
     target = folder / "saved"
@@ -216,6 +228,7 @@ LAYOUTS: dict[str, Writer] = {
     "image folder": write_image_folder,
     "ScienceQA": write_scienceqa,
     "A-OKVQA": write_aokvqa,
+    "TabMWP": write_tabmwp,
     "saved": write_saved,
 }
 

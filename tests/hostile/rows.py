@@ -194,13 +194,11 @@ def find_bad_example(split: str, dataset: datasets.Dataset) -> str | None:
     if len(set(ids)) < len(ids):
         return f"{split} has an id twice, among {ids!r:.100}"
     for row in dataset:
-        answer = row["answer"]
-        if (
-            len(row["choices"]) < 2
-            or not row["question"].strip()
-            or not (answer is None or answer in range(len(row["choices"])))
-        ):
+        options, answer = row["choices"], row["answer"]
+        if not row["question"].strip() or len(options) == 1 or answer not in (None, *range(len(options))):
             return f"{row!r:.200}"
+        if not options and not all(text.strip() for text in row["accepted_answers"]):
+            return f"accepted answers {row['accepted_answers']!r:.100}"
         json.dumps(row | {"image": None}, ensure_ascii=False).encode()
     return None
 
