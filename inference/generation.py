@@ -13,8 +13,8 @@ from ..data.examples import IMAGE_HASHES
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
+from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.prompt_mmcot import letter
-from ..modeling_mmcot.writing_mmcot import generate_batch
 from .features import FeatureCache
 from .image_hashes import replace_images_by_hashes
 

@@ -7,10 +7,10 @@ from typing import Any
 from transformers import Pipeline, PreTrainedModel
 
 from .configuration_mmcot import ANSWER, RATIONALE, in_order
+from .generation_mmcot import generate_batch
 from .images_mmcot import to_rgb
 from .prompt_mmcot import letter
 from .stages_mmcot import StageModels
-from .writing_mmcot import generate_batch
 
 
 EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")

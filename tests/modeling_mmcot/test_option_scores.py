@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mmcot.modeling_mmcot import writing_mmcot
-from mmcot.modeling_mmcot.writing_mmcot import option_scores
+from mmcot.modeling_mmcot import generation_mmcot
+from mmcot.modeling_mmcot.generation_mmcot import option_scores
 
 
 COUNTS = [3, 1, 70, 2]
@@ -36,7 +36,7 @@ def by_hand(model, encoded, targets, row, count):
 
 @pytest.mark.parametrize("at_once", [1, 5, 64, 1000])
 def test_scores_do_not_depend_on_how_many_are_computed_together(at_once, batch, monkeypatch):
-    monkeypatch.setattr(writing_mmcot, "OPTIONS_AT_ONCE", at_once)
+    monkeypatch.setattr(generation_mmcot, "OPTIONS_AT_ONCE", at_once)
     scores = option_scores(*batch, COUNTS)
     assert [len(row) for row in scores] == COUNTS
     for row, count in enumerate(COUNTS):
@@ -54,4 +54,4 @@ def test_no_more_texts_at_once_than_allowed_and_none_for_options_that_are_not_th
     monkeypatch.setattr(model, "forward", count)
     option_scores(model, encoded, targets, COUNTS)
     assert sum(sizes) == sum(COUNTS)
-    assert max(sizes) == writing_mmcot.OPTIONS_AT_ONCE
+    assert max(sizes) == generation_mmcot.OPTIONS_AT_ONCE
