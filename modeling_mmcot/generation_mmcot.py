@@ -1,15 +1,27 @@
 """What a stage's model writes for a batch, and how probable it finds each option. The encoder runs once for both."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from transformers import BatchFeature, PreTrainedModel
+from transformers import BatchFeature, GenerationConfig, GenerationMixin, PreTrainedModel
 
 from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
 
 
+# What users may say to `generate`: all but the inputs, which are the questions.
+GENERATE_KEYWORDS = sorted(
+    {name for name in vars(GenerationConfig()) if not name.startswith("_")}
+    | inspect.signature(GenerationMixin.generate).parameters.keys() - {"self", "inputs", "kwargs"}
+    | {"assistant_tokenizer"}
+)
+# Settings that make `generate` return something else than one text for each question.
+MORE_THAN_TEXTS = (
+    *("num_return_sequences", "return_dict_in_generate"),
+    *("output_scores", "output_logits", "output_attentions", "output_hidden_states"),
+)
 # Each needs as much memory as a row of a training batch.
 OPTIONS_AT_ONCE = 64
 
@@ -31,7 +43,11 @@ def generate_batch(
         stage: stages that write nothing but an answer have scores, for others they are `None`.
         choices: the options of each question.
         generate_kwargs: passed on to `generate()`.
+
+    Raises:
+        ValueError: for settings of `generate()` that give more than one text for each question.
     """
+    check_settings(generate_kwargs, model.generation_config)
     inputs = inputs.to(model.device, model.dtype)
     encoder_outputs = model.get_encoder()(**inputs)
     scores = [None] * len(choices)
@@ -44,8 +60,20 @@ def generate_batch(
         # `generate` alone would stop after 20 tokens, in the middle of a rationale.
         generate_kwargs = {"max_new_tokens": processor.max_target_length, **generate_kwargs}
     text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-    ids = model.generate(**text, encoder_outputs=encoder_outputs, **generate_kwargs)
+    tokenizer = processor.tokenizer  # for `stop_strings`
+    ids = model.generate(**text, encoder_outputs=encoder_outputs, tokenizer=tokenizer, **generate_kwargs)
     return processor.batch_decode(ids, skip_special_tokens=True), scores
+
+
+def check_settings(generate_kwargs: Mapping[str, Any], saved: GenerationConfig) -> None:
+    """Refuses what would give several texts for one question, or more than texts, whoever set it."""
+    settings = generate_kwargs.get("generation_config") or saved
+    for name in MORE_THAN_TEXTS:
+        value = generate_kwargs.get(name, getattr(settings, name, None))
+        if value is not None and value != (1 if name == "num_return_sequences" else False):
+            raise ValueError(
+                f"{name} is {value}, but each question gets one text; leave it out, or call generate() of the model."
+            )
 
 
 def option_scores(

@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
-from transformers.utils.generic import ModelOutput, can_return_tuple
+from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .configuration_mmcot import MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .processing_mmcot import MMCoTProcessor  # noqa: F401
 
 
+# What transformers hands to `forward` of every model, among it the tokenizers of `generate(stop_strings=...)`.
+WITHOUT_EFFECT = {*TransformersKwargs.__annotations__, "tokenizer", "assistant_tokenizer"}
 HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only")
 
 
@@ -258,6 +260,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        return_dict: bool | None = None,
+        **kwargs: Any,
     ) -> MMCoTOutput:
         """Predicts the next token of rationale or answer.
 
@@ -272,10 +276,14 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             labels: target, `(batch, target)`, -100 where nothing is to be learned.
             output_attentions: also return `image_attentions` and `gate`.
             num_items_in_batch: target tokens in all accumulated batches, which the loss is divided by.
+            return_dict: a tuple where it is false, whatever the configuration says.
+            kwargs: what transformers hands to every model, without effect here.
 
         Raises:
+            TypeError: for any other keyword.
             ValueError: for image inputs that do not fit; the message says what to pass.
         """
+        check_without_effect(kwargs)
         outputs = requested_outputs(self.config, output_attentions, output_hidden_states)
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
@@ -288,10 +296,10 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
                 image_sizes=image_sizes,
                 **outputs,
             )
-        elif not hasattr(encoder_outputs, "last_hidden_state"):
+        elif not isinstance(encoder_outputs, ModelOutput):
             encoder_outputs = MMCoTEncoderOutput(last_hidden_state=encoder_outputs[0])
         if attention_mask is None:
-            attention_mask = getattr(encoder_outputs, "attention_mask", None)
+            attention_mask = encoder_outputs.get("attention_mask")
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         decoded = self.language_model(
@@ -305,19 +313,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             return_dict=True,
             **outputs,
         )
-        return MMCoTOutput(
-            loss=None if labels is None else token_loss(decoded.logits, labels, num_items_in_batch),
-            logits=decoded.logits,
-            past_key_values=decoded.past_key_values,
-            decoder_hidden_states=decoded.decoder_hidden_states,
-            decoder_attentions=decoded.decoder_attentions,
-            cross_attentions=decoded.cross_attentions,
-            encoder_last_hidden_state=encoder_outputs.last_hidden_state,
-            encoder_hidden_states=encoder_outputs.hidden_states,
-            encoder_attentions=encoder_outputs.attentions,
-            image_attentions=getattr(encoder_outputs, "image_attentions", None),
-            gate=getattr(encoder_outputs, "gate", None),
-        )
+        loss = None if labels is None else token_loss(decoded.logits, labels, num_items_in_batch)
+        return join_outputs(loss, encoder_outputs, decoded)
 
 
 def part_config(name: str, wanted: str) -> PreTrainedConfig:
@@ -336,6 +333,30 @@ def load_vision_tower(name: str) -> PreTrainedModel:
         # it the same tower each time, whose features can be kept.
         torch.manual_seed(0)
         return AutoModel.from_pretrained(name, config=getattr(config, "vision_config", config))
+
+
+def check_without_effect(kwargs: dict[str, Any]) -> None:
+    """Refuses a keyword that not even transformers hands to every model."""
+    for name in kwargs:
+        if name not in WITHOUT_EFFECT:
+            raise TypeError(f"forward() got an unexpected keyword argument {name!r}")
+
+
+def join_outputs(loss: torch.Tensor | None, encoded: ModelOutput, decoded: Seq2SeqLMOutput) -> MMCoTOutput:
+    """What encoder and decoder gave, as one output."""
+    return MMCoTOutput(
+        loss=loss,
+        logits=decoded.logits,
+        past_key_values=decoded.past_key_values,
+        decoder_hidden_states=decoded.decoder_hidden_states,
+        decoder_attentions=decoded.decoder_attentions,
+        cross_attentions=decoded.cross_attentions,
+        encoder_last_hidden_state=encoded.last_hidden_state,
+        encoder_hidden_states=encoded.hidden_states,
+        encoder_attentions=encoded.attentions,
+        image_attentions=encoded.get("image_attentions"),
+        gate=encoded.get("gate"),
+    )
 
 
 def token_loss(

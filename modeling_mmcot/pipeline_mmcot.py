@@ -2,18 +2,24 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from transformers import Pipeline, PreTrainedModel
 
-from .configuration_mmcot import ANSWER, RATIONALE, in_order
-from .generation_mmcot import generate_batch
-from .images_mmcot import to_rgb
+from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
+from .generation_mmcot import GENERATE_KEYWORDS, generate_batch
 from .prompt_mmcot import letter
+from .questions_mmcot import QUESTION_KEYS, check_keywords, read_question, show
 from .stages_mmcot import StageModels
 
 
-EXAMPLE_KEYS = ("question", "choices", "image", "context", "hint", "caption")
+@dataclass
+class Row:
+    """One of many inputs, which messages name by its place."""
+
+    position: int
+    value: Any
 
 
 class MMCoTPipeline(Pipeline):
@@ -27,10 +33,11 @@ class MMCoTPipeline(Pipeline):
     pipe([{"question": "...", "choices": ["...", "..."], "image": "photo.png"}, ...], batch_size=8)
     ```
 
-    An input is a mapping with `question`, `choices`, and optionally `image` (path, URL or PIL image, or a list of
-    them), `context` (or `hint`) and `caption`. Each gives a dictionary:
+    An input is a mapping with `question`, `choices`, and optionally `image` (whatever [`to_rgb`] reads, or a list of
+    it), `context` (or `hint`) and `caption`. A `rationale` in it is read instead of one that stage 1 writes: take the
+    model's own, change it, and ask again. `None` and NaN stand for what is not there. Each gives a dictionary:
 
-    - `rationale`: what stage 1 wrote, `None` from a model that only answers;
+    - `rationale`: what stage 1 wrote, or the input's own; `None` from a model that only answers;
     - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position;
     - `answer_text`: what stage 2 wrote;
     - `scores`: how probable the model finds each option, given that it is one of them; `None` from a model that writes
@@ -72,49 +79,72 @@ class MMCoTPipeline(Pipeline):
 
         Returns:
             One dictionary, a list of them in order, or for other iterables an iterator over them.
+
+        Raises:
+            ValueError: for what is no question; the message says which of many it is and what to give.
         """
-        example = {key: kwargs.pop(key) for key in EXAMPLE_KEYS if key in kwargs}
+        example = {key: kwargs.pop(key) for key in QUESTION_KEYS if key in kwargs}
+        check_counts(kwargs)
         if inputs is None:
             return super().__call__(example, **kwargs)
         if example:
             raise ValueError(f"Both an input and {', '.join(example)} were given; put everything into the input.")
         if isinstance(inputs, (Mapping, str)):
             return super().__call__(inputs, **kwargs)
+        try:
+            rows = (Row(position, row) for position, row in enumerate(inputs))
+        except TypeError:
+            raise ValueError(f"The input is a mapping or a list of them, not {show(inputs)}.") from None
         if isinstance(inputs, (list, tuple)):
-            return super().__call__(list(inputs), **kwargs) if inputs else []
-        return super().__call__((row for row in inputs), **kwargs)
+            return super().__call__(list(rows), **kwargs) if inputs else []
+        return super().__call__(rows, **kwargs)
 
     def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
-        return {}, {**(generate_kwargs or {}), **kwargs}, {}
+        generate_kwargs = generate_kwargs or {}
+        check_keywords([*generate_kwargs, *kwargs], [*GENERATE_KEYWORDS, *QUESTION_KEYS])
+        twice = generate_kwargs.keys() & kwargs.keys()
+        if twice:
+            raise ValueError(f"{min(twice)} is given twice, by itself and in generate_kwargs; give it once.")
+        return {}, {**generate_kwargs, **kwargs}, {}
 
-    def preprocess(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
-        if not isinstance(inputs, Mapping):
-            raise ValueError(f"Each input is a mapping with 'question' and 'choices', not {inputs!r}.")
-        question, choices = inputs.get("question"), inputs.get("choices")
-        if not question or not isinstance(question, str):
-            raise ValueError("Each input needs a 'question', a text.")
-        is_list = isinstance(choices, Sequence) and not isinstance(choices, str)
-        if not is_list or not choices or not all(isinstance(choice, str) for choice in choices):
-            raise ValueError("Each input needs 'choices', a list of options, each a text.")
-        images = inputs.get("image")
-        images = images if isinstance(images, (list, tuple)) else [images]
-        example = {
-            "question": question,
-            "choices": list(choices),
-            "hint": inputs.get("context") or inputs.get("hint"),
-            "caption": inputs.get("caption"),
-            "image": [to_rgb(image) for image in images if image is not None],
-        }
-        return {"example": example}
+        if not isinstance(inputs, Row):
+            return {"example": self._read(inputs)}
+        try:
+            return {"example": self._read(inputs.value)}
+        except ValueError as error:
+            raise ValueError(f"inputs[{inputs.position}]: {error}") from None
+
+    def _read(self, row: Any) -> dict[str, Any]:
+        """A question with all that the stages of this model need."""
+        example = read_question(row)
+        needed = {earlier for stage in self.stages for earlier in find_stage(stage).reads}
+        if example["rationale"] is not None and RATIONALE not in needed:
+            raise ValueError("This model reads no 'rationale'; leave it out.")
+        if example["rationale"] is None and needed - self.stages.keys():
+            raise ValueError(
+                "This model answers from a rationale, but the one that writes it is not there: give a 'rationale', or "
+                "load a folder with both stages."
+            )
+        return example
 
     def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
-        written = [{} for _ in examples]  # by stage, what each one's models wrote so far
+        # By stage, what was written so far for each.
+        written = [{} if example["rationale"] is None else {RATIONALE: example["rationale"]} for example in examples]
+        scores: list[list[float] | None] = [None] * len(examples)
         for stage in in_order(self.stages):
-            texts, scores = self._generate(examples, stage, written, generate_kwargs)
-            written = [{**earlier, stage: text} for earlier, text in zip(written, texts, strict=True)]
+            rows = [row for row, texts in enumerate(written) if stage not in texts]
+            if not rows:
+                continue
+            outputs = self._generate(
+                [examples[row] for row in rows], stage, [written[row] for row in rows], generate_kwargs
+            )
+            for row, text, score in zip(rows, *outputs, strict=True):
+                written[row] = {**written[row], stage: text}
+                scores[row] = score
         outputs = {"example": examples, "written": written, "scores": scores}
         return outputs if batched else {name: values[0] for name, values in outputs.items()}
 
@@ -173,3 +203,11 @@ class MMCoTPipeline(Pipeline):
         if self.answer_model is not self.model:
             folder = self.model.config.stages[ANSWER]
             self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)
+
+
+def check_counts(kwargs: Mapping[str, Any]) -> None:
+    """Refuses numbers of rows and of processes that are none; the library's own words for it do not say which."""
+    for name, least in (("batch_size", 1), ("num_workers", 0)):
+        value = kwargs.get(name, least)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ValueError(f"{name} is {show(value)}; give a whole number, at least {least}.")

@@ -1,6 +1,7 @@
 """`generate` in all its ways: one fusion per call, and the same text however it is computed."""
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -203,6 +204,20 @@ def test_a_given_beginning_of_the_answer_is_continued(model, inputs):
 def test_a_misspelt_input_is_an_error_that_names_it(model, inputs, name):
     with pytest.raises(ValueError, match=name):
         greedy(model, inputs, **{name: torch.ones(3, 5, 24)})
+    with pytest.raises(TypeError, match=name):
+        model(**inputs, labels=inputs["input_ids"], **{name: torch.ones(3, 5, 24)})
+
+
+def test_what_transformers_hands_to_every_model_is_taken(model, inputs, tiny_tokenizer):
+    """`generate` gives the tokenizer of `stop_strings` to `forward`; others ask for tuples by its signature."""
+    whole = greedy(model, inputs)
+    stop = tiny_tokenizer.decode(whole[0, 3])
+    stopped = greedy(model, row(inputs, 0), stop_strings=stop, tokenizer=tiny_tokenizer)
+    assert torch.equal(stopped[0], whole[0, : stopped.shape[1]])
+    assert stopped.shape[1] < whole.shape[1]
+    assert "return_dict" in inspect.signature(model.forward).parameters
+    loss, logits, *_ = model(**inputs, labels=inputs["input_ids"], return_dict=False, is_causal=None)
+    assert (loss.ndim, logits.ndim) == (0, 3)
 
 
 @pytest.mark.slow
