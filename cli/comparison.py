@@ -16,6 +16,7 @@ import datasets
 from ..configuration import Recipe, load_recipe
 from ..configuration.ablations import ABLATIONS, PICTURED
 from ..configuration.metrics import ACCURACY, AVERAGE, WITH_IMAGE
+from ..configuration.repository import PREDICTIONS_FILE
 from ..data import load_splits
 from ..evaluation.ablations import measure_ablations, run_ablations
 from ..evaluation.scores import evaluate
@@ -92,7 +93,7 @@ def quickstart_recipe(output: Path, seed: int, *overrides: str) -> Recipe:
 def compare_systems(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[str, Any]:
     """Accuracy of the trained model, of the same model without its pictures, and of the one-stage baseline."""
     folder = Path(recipe.output_dir)
-    predictions = read_rows(folder / "predictions.jsonl")
+    predictions = read_rows(folder / PREDICTIONS_FILE)
     models, processor, features = load_trained(str(folder))
     say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
     size = recipe.evaluation.batch_size
@@ -121,7 +122,7 @@ def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
     }
     overrides = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
     run_recipe(quickstart_recipe(folder, recipe.seed, *overrides), say)
-    predictions = read_rows(folder / "predictions.jsonl")
+    predictions = read_rows(folder / PREDICTIONS_FILE)
     shutil.rmtree(folder)
     return predictions
 

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
     model = find_model(options.model) if options.model else None
     find_dataset(options.dataset)
-    from ..configuration.repository import find_repository
+    from ..configuration.repository import PREDICTIONS_FILE, find_repository
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
     from ..evaluation.files import evaluate_file, headline
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     data, ablated = data_arguments(options), None
     dataset = pick_split(load_splits(options.dataset, data), options.split)
     if model:
-        options.predictions = options.output / "predictions.jsonl"
+        options.predictions = options.output / PREDICTIONS_FILE
         rows = predict_file(model, options.dataset, options.split, options.predictions, data, options.batch_size)
     if options.ablations:
         models, processor, features = load_trained(model)

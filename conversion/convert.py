@@ -35,7 +35,7 @@ from .output import require_empty
 
 # What prepared the pictures for each extractor, by the size of its features: ViT-L/32 at 384, DETR, CLIP.
 VIT = partial(ViTImageProcessorPil, size={"height": 384, "width": 384}, resample=PILImageResampling.BICUBIC)
-IMAGE_PROCESSORS = {
+IMAGE_PROCESSORS: dict[int, Callable[[], BaseImageProcessor]] = {
     1024: VIT,
     256: partial(DetrImageProcessorPil, size={"shortest_edge": 224, "longest_edge": 1333}),
     2048: CLIPImageProcessorPil,

@@ -100,8 +100,9 @@ def official_config(config: MMCoTConfig) -> dict:
         ValueError: for a language model that is no T5, which the official code is built on.
     """
     text = config.text_config
-    if text.model_type != "t5":
-        raise ValueError(f"The language model is {text.model_type!r}; the official code knows T5 models only.")
+    if not isinstance(text, T5Config):
+        kind = getattr(text, "model_type", None)
+        raise ValueError(f"The language model is {kind!r}; the official code knows T5 models only.")
     return {
         "model_type": "t5",
         "architectures": ["T5ForMultimodalGeneration"],

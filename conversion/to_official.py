@@ -9,7 +9,8 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
-from ..configuration.repository import PROCESSOR_CONFIG_FILE, Repository
+from ..configuration.repository import CONFIG_FILE, PROCESSOR_CONFIG_FILE, Repository
+from ..configuration.weight_files import WEIGHTS
 from ..inference.load import load_processor, one_line_errors
 from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration
 from ..modeling_mmcot.stages_mmcot import load_whole, require_all_parameters
@@ -39,8 +40,8 @@ def write(repository: Repository, output: Path, say: Callable[[str], None]) -> N
         folder = output / stage
         folder.mkdir(parents=True, exist_ok=True)
         weights = official_state_dict(load_stage(repository, stage))
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        (folder / "config.json").write_text(settings, encoding="utf-8")
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+        (folder / CONFIG_FILE).write_text(settings, encoding="utf-8")
         if tokenizer is not None:
             save_tokenizer(tokenizer, folder)
         patches = (config.image_feature_length or "PATCHES", config.image_feature_size)

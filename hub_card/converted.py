@@ -30,9 +30,11 @@ def write_converted_card(
     """
     repository = open_folder(folder)
     # `other` is the Hub's word for a licence that has to be read.
-    metadata = {"library_name": "transformers", "pipeline_tag": PICTURE_TASK, "license": "other", "language": "en"}
+    metadata = ModelCardData(
+        library_name="transformers", pipeline_tag=PICTURE_TASK, license="other", language="en", tags=TAGS
+    )
     card = ModelCard.from_template(
-        ModelCardData(**metadata, tags=TAGS),
+        metadata,
         template_path=str(TEMPLATE),
         title=inline(name),
         repository=python_text(name),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..configuration.metrics import AVERAGE
@@ -69,17 +70,18 @@ def place_of(repository: Repository, stage: str) -> str:
 
 def language_model_line(config: MMCoTConfig) -> str:
     """Kind and size of the language model."""
-    text = config.text_config
+    text: Any = config.text_config
     layers = f"{text.num_hidden_layers} + {config.get_text_config(decoder=True).num_hidden_layers} layers"
     return f"{text.model_type}, {layers}, width {text.hidden_size}, vocabulary {text.vocab_size}"
 
 
 def vision_line(config: MMCoTConfig) -> str:
     """The image encoder, or what is read in its place."""
-    if config.vision_config is None:
+    vision: Any = config.vision_config
+    if vision is None:
         return f"no tower; reads image_features (batch, patches, {config.image_feature_size})"
     state = "frozen" if config.freeze_vision else "trained"
-    return f"{config.vision_config.model_type}, {config.image_feature_size} numbers per patch, {state}"
+    return f"{vision.model_type}, {config.image_feature_size} numbers per patch, {state}"
 
 
 def size_lines(repository: Repository) -> dict[str, str]:

@@ -5,7 +5,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 from transformers.utils import logging
@@ -15,6 +15,8 @@ from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
 
 # Which adapter a base works with is a state of the base. One lock for all: pipelines may share a base.
 ADAPTER_IN_USE = threading.RLock()
+
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def without_false_alarms() -> Iterator[None]:
         logging.set_verbosity(level)
 
 
-def load_whole(model_class: type[PreTrainedModel], name: str, **options) -> PreTrainedModel:
+def load_whole(model_class: type[Model], name: str, **options) -> Model:
     """A model of which every parameter comes from its files.
 
     Args:
@@ -42,9 +44,10 @@ def load_whole(model_class: type[PreTrainedModel], name: str, **options) -> PreT
         ValueError: where parameters are missing or of another size; the library would draw new ones for them.
     """
     with without_false_alarms():
-        model, report = model_class.from_pretrained(
+        loaded: Any = model_class.from_pretrained(
             name, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
+    model, report = loaded
     lost = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
     require_all_parameters("/".join([name, *filter(None, [options.get("subfolder")])]), lost)
     return model
