@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .places import find_model
 
@@ -40,9 +40,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--choices needs at least two options.")
     model = find_model(options.model, options.revision)
     pipe = (own_pipeline if options.trust_remote_code else installed_pipeline)(model, options.revision)
-    answer = pipe(
-        question=options.question, choices=options.choices, image=options.image or None, context=options.context
-    )
+    question = {"question": options.question, "choices": options.choices, "context": options.context}
+    answer = pipe(question | {"image": options.image or None})
     if answer["rationale"] is not None:
         print(f"Rationale: {answer['rationale']}")
     if not answer["parsed"]:
@@ -57,7 +56,7 @@ def installed_pipeline(model: str, revision: str | None) -> Pipeline:
     from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
 
     root = MMCoTForConditionalGeneration.from_pretrained(model, revision=revision, trust_remote_code=False)
-    processor = MMCoTProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
+    processor = MMCoTProcessor.from_pretrained(model, revision=revision or "main", trust_remote_code=False)
     return MMCoTPipeline(model=root, processor=processor)
 
 
@@ -73,4 +72,5 @@ def own_pipeline(model: str, revision: str | None) -> Pipeline:
     code = ", ".join(sorted(name for name in names if name.endswith(".py")))
     advice = "" if here.is_dir() or revision else " Read it, and give --revision COMMIT to run what you read."
     print(f"Running the code of {model}: {code}. {advice}", file=sys.stderr)
-    return pipeline("multimodal-cot", model=model, revision=revision, trust_remote_code=True)
+    task: Any = "multimodal-cot"  # which the library learns from the repository
+    return pipeline(task, model=model, revision=revision, trust_remote_code=True)

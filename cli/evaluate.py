@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--update-card puts ablations into a card; give --ablations, too.")
     if options.ablations and not options.model:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
-    model = find_model(options.model) if options.model else None
+    model = find_model(options.model) if options.model else ""
     find_dataset(options.dataset)
     from ..configuration.repository import PREDICTIONS_FILE, find_repository
     from ..data import load_splits, pick_split

@@ -16,6 +16,7 @@ from .arguments import PROMPT_LENGTH, Count, NotNegative, Positive, Seed, Share
 class StageArguments(Seq2SeqTrainingArguments):
     """`training` and the section of each model: every field of `Seq2SeqTrainingArguments`, with defaults for MMCoT."""
 
+    output_dir: str = "trainer_output"
     start_from: Literal["base", "rationale"] = "base"
     """What training starts from: `base` (the section `model`) or `rationale` (the trained weights of stage 1)."""
     gate_bias: float | None = None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
@@ -65,7 +65,7 @@ def load_stage(repository: Repository, stage: str) -> MMCoTForConditionalGenerat
         adapted = PeftModel.from_pretrained(base, path)
     saved = {name for header in repository.weight_headers(folder) for name in header.tensors}
     require_all_parameters(path, get_peft_model_state_dict(adapted).keys() - saved)
-    return adapted.merge_and_unload()
+    return cast(MMCoTForConditionalGeneration, adapted.merge_and_unload())
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, target: Path) -> None:

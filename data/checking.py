@@ -75,11 +75,14 @@ def sort_out(
     good: dict[str, list[Example]] = {}
     for row, result in zip(batch, results, strict=True):
         try:
+            if isinstance(row, RowError):
+                raise row
             if isinstance(result, RowError):
                 raise result
+            assert row.split is not None  # the reader has seen to it
             every = arguments.rationales == "all" or (arguments.rationales is None and row.split == TRAIN)
             examples = repeat_for_rationales(result, every)
-            check_ids(row, examples, seen)
+            check_ids(row, row.split, examples, seen)
         except RowError as error:
             if arguments.on_error == "raise":
                 raise
@@ -89,13 +92,13 @@ def sort_out(
     return good
 
 
-def check_ids(row: RawRow, examples: Sequence[Example], seen: set[tuple[str, str]]) -> None:
+def check_ids(row: RawRow, split: str, examples: Sequence[Example], seen: set[tuple[str, str]]) -> None:
     """Takes note of the ids of a row's examples.
 
     Raises:
         RowError: where an earlier row of the split has one of them.
     """
-    ids = {(row.split, example["id"]) for example in examples}
+    ids = {(split, example["id"]) for example in examples}
     for _, name in sorted(ids & seen):
-        raise row.error("id", f"{name!r} is that of an earlier row of {row.split}; give each row its own.")
+        raise row.error("id", f"{name!r} is that of an earlier row of {split}; give each row its own.")
     seen |= ids

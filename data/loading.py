@@ -77,12 +77,18 @@ def with_absolute_paths(arguments: DataArguments) -> DataArguments:
     Raises:
         ValueError: for a path that leads nowhere.
     """
-    places = {"images": arguments.images, "captions": arguments.captions}
-    places = {name: os.path.abspath(os.path.expanduser(place)) for name, place in places.items() if place}
-    for name, place in places.items():
-        if not os.path.exists(place):
-            raise ValueError(f"data.{name} is {place}, which does not exist; correct the path.")
-    return replace(arguments, **places)
+    images, captions = absolute_path("images", arguments.images), absolute_path("captions", arguments.captions)
+    return replace(arguments, images=images, captions=captions)
+
+
+def absolute_path(name: str, place: str | None) -> str | None:
+    """The path that a key of the section `data` gives, if any."""
+    if not place:
+        return place
+    path = os.path.abspath(os.path.expanduser(place))
+    if not os.path.exists(path):
+        raise ValueError(f"data.{name} is {path}, which does not exist; correct the path.")
+    return path
 
 
 def find_source(spec: str, arguments: DataArguments) -> Source:

@@ -43,11 +43,11 @@ class Reader:
         row.values = self.rename(row.values)
         try:
             self.source.adapt(row)
-            row.split = name_split(row.split)
+            row.split = name_split(row.split or "")
             if not SPLIT_NAME.fullmatch(row.split) or len(row.split) > LONGEST_SPLIT:
                 raise row.error("split", f"is {shorten(row.split)}; write one word, such as test.")
             if self.captions is not None:
-                self.add_caption(row)
+                self.add_caption(row, self.captions)
         except RowError as error:
             return error
         return row
@@ -64,8 +64,8 @@ class Reader:
             )
         return renamed
 
-    def add_caption(self, row: RawRow) -> None:
+    def add_caption(self, row: RawRow, captions: Mapping[str, str]) -> None:
         """A row's caption from the file of captions."""
         if CAPTION in row.values:
             raise ValueError(f"{self.source.name} has a column caption; leave out data.captions or rename the column.")
-        row.values[CAPTION] = self.captions.get(row.id, "")
+        row.values[CAPTION] = captions.get(row.id, "")

@@ -4,7 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class ShardWriter:
         self.tower = tower
         self.shard: dict[str, torch.Tensor] = {}
         self.thread = ThreadPoolExecutor(1)
-        self.last = self.thread.submit(int)
+        self.last: Future[None] = self.thread.submit(lambda: None)
 
     def __enter__(self) -> "ShardWriter":
         return self

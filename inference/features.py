@@ -151,9 +151,15 @@ class FeatureCache:
         self._compute(dataset, rest, batch_size, progress)
         return len(share) + len(rest)
 
+    def _tools(self) -> tuple[MMCoTForConditionalGeneration, MMCoTProcessor]:
+        """What features are computed with."""
+        if self.model is None or self.processor is None:
+            raise ValueError(f"This copy of the cache {self.folder} only reads; compute with the one that was opened.")
+        return self.model, self.processor
+
     def _drop_damaged(self, names: Iterable[str]) -> None:
         """Removes the files that should have the features of these images but cannot be trusted."""
-        size = self.model.config.image_feature_size
+        size = self._tools()[0].config.image_feature_size
         for path in {self.index[name] for name in names if name in self}:
             fault = find_shard_fault(path, tower_name(self.folder), size)
             if fault is not None:
@@ -168,6 +174,7 @@ class FeatureCache:
         if not places:
             return
         column = stored_column(dataset)
+        model, _ = self._tools()
         names = list(places)
         batches = (names[start : start + batch_size] for start in range(0, len(names), batch_size))
         hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
@@ -175,8 +182,8 @@ class FeatureCache:
         with bar, ShardWriter(self.folder, tower_name(self.folder)) as writer:
             for groups in ahead(lambda batch: self._read(column, places, batch), batches):
                 for group, pixels in groups:
-                    pixels = pixels.to(self.model.device, non_blocking=True)
-                    writer.add(group, self.model.get_image_features(pixels).pooler_output)
+                    pixels = pixels.to(model.device, non_blocking=True)
+                    writer.add(group, model.get_image_features(pixels).pooler_output)
                     bar.update(len(group))
         self.refresh()
 
@@ -187,14 +194,15 @@ class FeatureCache:
 
         Each image is prepared alone: some image processors keep proportions and pad to the largest of a batch.
         """
+        model, processor = self._tools()
         groups: dict[torch.Size, dict[str, torch.Tensor]] = defaultdict(dict)
         for name in names:
             row, position = places[name]
             image = decode(stored_rows(column[row])[0][position], row)
-            pixels = without_padding(self.processor.encode_images([image]))  # (1, 3, height, width)
+            pixels = without_padding(processor.encode_images([image]))  # (1, 3, height, width)
             groups[pixels.shape][name] = pixels
         stacked = [(list(group), torch.cat(list(group.values()))) for group in groups.values()]
-        if self.model.device.type == "cuda":  # pinned memory is copied beside the tower's work
+        if model.device.type == "cuda":  # pinned memory is copied beside the tower's work
             stacked = [(group, pixels.pin_memory()) for group, pixels in stacked]
         return stacked
 

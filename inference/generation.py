@@ -61,7 +61,7 @@ def generate_texts(
         examples = without_images(examples)
     was_training = model.training
     model.eval()
-    outputs = {}
+    outputs: dict[int, tuple[str, list[float] | None]] = {}
     hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
     for positions in tqdm(own_batches(prompts, batch_size), desc=f"writing {stage}", disable=hidden, leave=False):
         batch = [examples[position] for position in positions]
@@ -80,7 +80,7 @@ def build_prompts(
     processor: MMCoTProcessor, examples: datasets.Dataset, stage: str, written: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """The prompt of each example; see [`generate_texts`] for the arguments."""
-    prompts = []
+    prompts: list[str] = []
     for position, example in enumerate(without_images(examples)):
         earlier = {name: texts[position] for name, texts in written.items()}
         prompts.append(processor.build_prompt(example, stage, **earlier))

@@ -1,10 +1,11 @@
 """The encoder of MMCoT: text encoder, vision tower, and the gated fusion that joins them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
 
@@ -73,7 +74,7 @@ class MMCoTEncoder(nn.Module):
 
     main_input_name = "input_ids"
 
-    def __init__(self, model: PreTrainedModel):
+    def __init__(self, model: Any):
         super().__init__()
         self.config = model.config
         self.text_encoder = model.language_model.get_encoder()
@@ -161,7 +162,7 @@ class MMCoTEncoder(nn.Module):
             seen, there = self.look(pixel_values.flatten(0, 1), **outputs), None
         else:
             seen, there = self.look_at_sizes(pixel_values.flatten(0, 1), image_sizes.flatten(0, -2), **outputs)
-        states = seen.last_hidden_state
+        states = seen["last_hidden_state"]
         seen.pooler_output = states.reshape(batch, images * states.shape[1], states.shape[2])
         if image_attention_mask is not None and image_attention_mask.shape[1:] == (images,):
             image_attention_mask = image_attention_mask.repeat_interleave(states.shape[1], dim=1)
@@ -185,7 +186,7 @@ class MMCoTEncoder(nn.Module):
         )
 
     def look_at_sizes(
-        self, pictures: torch.Tensor, sizes: torch.LongTensor, **outputs: bool
+        self, pictures: torch.Tensor, sizes: torch.Tensor, **outputs: bool
     ) -> tuple[BaseModelOutputWithPooling, torch.Tensor]:
         """Patches of padded pictures, each seen without its padding as if it were alone, and which of them there are.
 
@@ -196,7 +197,7 @@ class MMCoTEncoder(nn.Module):
         patches: list[torch.Tensor] = [pictures.new_zeros(0, self.config.image_feature_size)] * len(pictures)
         for height, width in filter(all, sizes.unique(dim=0).tolist()):
             members = (sizes == sizes.new_tensor([height, width])).all(-1).nonzero()[:, 0]
-            states = self.look(pictures[members, :, :height, :width]).last_hidden_state
+            states = self.look(pictures[members, :, :height, :width])["last_hidden_state"]
             for member, seen in zip(members.tolist(), states, strict=True):
                 patches[member] = seen
         nothing = pictures.new_zeros(1, self.config.image_feature_size)  # at least one patch, if only to be masked
@@ -227,7 +228,6 @@ def requested_outputs(
     config: PreTrainedConfig, output_attentions: bool | None, output_hidden_states: bool | None
 ) -> dict[str, bool]:
     """What a call wants to see of the layers; where it does not say, what the configuration does."""
-    return {
-        "output_attentions": config.output_attentions if output_attentions is None else output_attentions,
-        "output_hidden_states": config.output_hidden_states if output_hidden_states is None else output_hidden_states,
-    }
+    attentions = config.output_attentions if output_attentions is None else output_attentions
+    hidden_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+    return {"output_attentions": bool(attentions), "output_hidden_states": bool(hidden_states)}

@@ -181,8 +181,8 @@ def name_format(head: bytes) -> str:
 def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
     """An array of pixels as an image; 0 to 1 where it has fractions, else 0 to 255."""
     if isinstance(array, torch.Tensor):
-        array = array.detach().cpu()
-        array = array.float().numpy() if array.is_floating_point() else array.numpy()
+        tensor = array.detach().cpu()
+        array = np.asarray(tensor.float() if tensor.is_floating_point() else tensor)
     if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = np.moveaxis(array, 0, 2)
     if (
@@ -201,8 +201,8 @@ def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
         raise ImageError(f"has values from {low} to {high}; give 0 to 255, or 0 to 1 for fractions.")
     if array.dtype.kind == "b" or array.dtype.kind == "f" and high <= 1:
         array = array * 255.0
-    array = array.round().astype(np.uint8)
-    return Image.fromarray(array[:, :, 0] if array.shape[2:] == (1,) else np.ascontiguousarray(array))
+    pixels = np.asarray(array.round(), dtype=np.uint8)
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else np.ascontiguousarray(pixels))
 
 
 def convert(image: Image.Image) -> Image.Image:

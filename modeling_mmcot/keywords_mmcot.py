@@ -32,10 +32,12 @@ def sort_keywords(processor: ProcessorMixin, kwargs: Mapping[str, Any]) -> tuple
     check_keywords(kwargs, processor.image_processor.valid_kwargs)
     # The tokenizer's `max_length` is in the processor's own.
     settings = {name: value for name, value in processor.tokenizer.init_kwargs.items() if name != "max_length"}
-    merged = processor._merge_kwargs(ProcessingKwargs, settings, **kwargs)
+    kinds: Any = ProcessingKwargs  # the class, although the library's annotation says an object
+    merged = processor._merge_kwargs(kinds, settings, **kwargs)
     text_kwargs = {**TEXT_DEFAULTS, **merged["text_kwargs"]}
     targets = text_kwargs.pop("text_target", None)
-    validate_typed_dict(TextKwargs, text_kwargs)
+    schema: Any = TextKwargs
+    validate_typed_dict(schema, text_kwargs)
     text_kwargs.pop(WITHOUT_EFFECT, None)
     for name in TOKENIZER_ALONE:
         if text_kwargs.pop(name, None):

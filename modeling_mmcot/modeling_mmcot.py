@@ -49,12 +49,15 @@ class MMCoTPreTrainedModel(PreTrainedModel):
     # A plain T5 checkpoint is a valid start: its keys gain this prefix.
     base_model_prefix = "language_model"
     main_input_name = "input_ids"
-    input_modalities = ("image", "text")
+    input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _can_compile_fullgraph = True
     # What `from_pretrained` was asked for: the models of further stages come from the same folder or commit.
     origin: dict[str, Any] = {}
+
+    if TYPE_CHECKING:
+        to: Any  # a method, which the library's decorator hides
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
@@ -86,10 +89,12 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         state_dict: dict | None = None,
         push_to_hub: bool = False,
         max_shard_size: int | str = "5GB",
+        *args,
         **kwargs,
     ):
         # The library's 50 GB is more than many a connection or file system takes in one piece.
-        super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, max_shard_size, **kwargs)
+        sizes = (max_shard_size, *args)
+        super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, *sizes, **kwargs)
 
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention
@@ -117,10 +122,15 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
     def __init__(self, config: MMCoTConfig):
         super().__init__(config)
         self.language_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
-        self.vision_tower = None if config.vision_config is None else AutoModel.from_config(config.vision_config)
+        # Any image encoder, or none.
+        self.vision_tower: Any = None
+        if config.vision_config is not None:
+            self.vision_tower = AutoModel.from_config(config.vision_config)
+        image_feature_size = config.image_feature_size
+        assert image_feature_size is not None  # the configuration has filled it in
         self.fusion = MMCoTGatedFusion(
             text_size=self.language_model.get_input_embeddings().embedding_dim,
-            image_feature_size=config.image_feature_size,
+            image_feature_size=image_feature_size,
         )
         self.post_init()
         self.freeze_vision_tower()
@@ -146,7 +156,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
             config_overrides["text_config"] = language_model.config
         if vision_model is not None:
-            vision_tower = load_vision_tower(vision_model)
+            vision_tower: Any = load_vision_tower(vision_model)
             config_overrides["vision_config"] = vision_tower.config
         model = cls(cls.config_class(**config_overrides))
         if text_model is not None:
@@ -210,17 +220,18 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         return self.get_encoder().encode_images(pixel_values, image_sizes=image_sizes, **outputs)[0]
 
     @torch.no_grad()
-    def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
+    def generate(self, inputs: torch.Tensor | None = None, generation_config=None, *args, **kwargs):
         """See `GenerationMixin.generate`.
 
         With `output_attentions=True, return_dict_in_generate=True` the output has `image_attentions` and `gate`, too,
         as [`~MMCoTForConditionalGeneration.forward`] gives them, a row for each row of the input.
         """
+        library: Any = super()
         defaults = self.generation_config if generation_config is None else generation_config
         names = ("output_attentions", "output_hidden_states")
         wanted = {name: kwargs.get(name, getattr(defaults, name)) for name in names}
         if not wanted["output_attentions"]:
-            return super().generate(inputs, generation_config, **kwargs)
+            return library.generate(inputs, generation_config, *args, **kwargs)
         if inputs is not None:
             kwargs["input_ids"], inputs = inputs, None
         if kwargs.get("encoder_outputs") is None:
@@ -228,13 +239,13 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             kwargs["encoder_outputs"] = self.get_encoder()(**{name: kwargs[name] for name in of_encoder} | wanted)
         # Before `generate`, which repeats what it is given for its beams.
         views = {name: kwargs["encoder_outputs"].get(name) for name in ("image_attentions", "gate")}
-        outputs = super().generate(inputs, generation_config, **kwargs)
+        outputs = library.generate(inputs, generation_config, *args, **kwargs)
         if isinstance(outputs, ModelOutput):
             for name, view in views.items():
                 outputs[name] = view
         return outputs
 
-    def prepare_decoder_input_ids_from_labels(self, labels: torch.LongTensor) -> torch.LongTensor:
+    def prepare_decoder_input_ids_from_labels(self, labels: torch.Tensor) -> torch.Tensor:
         """Labels `(batch, target)` moved one to the right, as the decoder reads them."""
         shifted = labels.roll(1, dims=-1)
         shifted[:, 0] = self.config.decoder_start_token_id
@@ -249,7 +260,7 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         image_features: torch.Tensor | None = None,
         image_attention_mask: torch.Tensor | None = None,
         image_sizes: torch.LongTensor | None = None,
-        decoder_input_ids: torch.LongTensor | None = None,
+        decoder_input_ids: torch.Tensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
         encoder_outputs: MMCoTEncoderOutput | None = None,
         past_key_values=None,

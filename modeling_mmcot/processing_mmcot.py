@@ -178,7 +178,7 @@ class MMCoTProcessor(ProcessorMixin):
         texts, images, targets = (None if value is None else list_entries(value) for value in (text, images, targets))
         if images is None and texts is None and targets is None:
             raise ValueError("Nothing to encode; give text, images or text_target.")
-        batch = {}
+        batch: dict[str, Any] = {}
         if texts is not None:
             check_texts(texts)
             for name, entries in (("images", images), ("text_target", targets)):
@@ -240,7 +240,7 @@ class MMCoTProcessor(ProcessorMixin):
             for name, values in row.items()
         }
 
-    def encode_targets(self, targets: Sequence[str]) -> torch.LongTensor:
+    def encode_targets(self, targets: Sequence[str]) -> torch.Tensor:
         """Labels `(batch, target)`; a target that is too long keeps its end-of-sequence token."""
         # Not cut by the tokenizer: it keeps the limit as a state, which threads that encode prompts would share.
         rows = self.tokenizer(list(targets), return_token_type_ids=False, verbose=False)["input_ids"]

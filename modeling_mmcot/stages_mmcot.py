@@ -13,6 +13,8 @@ from transformers.utils import logging
 from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
 
 
+Model = TypeVar("Model", bound=PreTrainedModel)
+
 # Which adapter a base works with is a state of the base. One lock for all: pipelines may share a base.
 ADAPTER_IN_USE = threading.RLock()
 
@@ -94,7 +96,8 @@ class StageModels(Mapping):
         folder = self.folders[stage]
         if folder == ROOT_FOLDER or folder in getattr(self.root, "peft_config", {}):
             return self.root
-        origin = dict(self.root.origin)
+        root: Any = self.root
+        origin = dict(root.origin)
         name = origin.pop("pretrained_model_name_or_path", "")
         is_local = os.path.isdir(name)
         if not name or is_local and not os.path.isdir(os.path.join(name, folder)):

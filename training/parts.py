@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import datasets
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, PeftMixedModel, PeftModel, TaskType, get_peft_model
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -102,7 +103,9 @@ def load_base(folder: Path, quantization: dict | None = None) -> MMCoTForConditi
     return MMCoTForConditionalGeneration.from_pretrained(folder, quantization_config=settings)
 
 
-def new_adapter(base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_bias: float | None) -> PeftModel:
+def new_adapter(
+    base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_bias: float | None
+) -> MMCoTForConditionalGeneration:
     """A base with a fresh adapter to train; the fusion starts as the base's, the gate's bias as given."""
     if gate_bias is not None:
         nn.init.constant_(base.fusion.gate.bias, gate_bias)
@@ -114,7 +117,19 @@ def new_adapter(base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_b
         target_modules=lora.target_modules,
         modules_to_save=NEW_PARTS,
     )
-    return get_peft_model(base, config)
+    return as_model(get_peft_model(base, config))
+
+
+def load_adapter(
+    base: MMCoTForConditionalGeneration, folder: Path, is_trainable: bool = False
+) -> MMCoTForConditionalGeneration:
+    """A base with a saved adapter."""
+    return as_model(PeftModel.from_pretrained(base, str(folder), is_trainable=is_trainable))
+
+
+def as_model(adapted: PeftModel | PeftMixedModel) -> MMCoTForConditionalGeneration:
+    """A model with adapters is one to the type checker, too: it passes on what is asked of the model in it."""
+    return cast(MMCoTForConditionalGeneration, adapted)
 
 
 def starting_seed(arguments: StageArguments, name: str) -> int:

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 import datasets
-from peft import PeftModel
 from transformers import set_seed
 
 from ..configuration import Recipe
@@ -18,7 +17,7 @@ from .run import Run
 from .splits import load_run_splits
 
 
-def frozen_features(run: Run, model: MMCoTForConditionalGeneration | PeftModel) -> FeatureCache | None:
+def frozen_features(run: Run, model: MMCoTForConditionalGeneration) -> FeatureCache | None:
     """The features of all pictures of the run, if the model's tower is frozen and the recipe wants them kept."""
     if model.vision_tower is None or not model.config.freeze_vision or not run.recipe.model.cache_features:
         return None
@@ -29,7 +28,7 @@ def frozen_features(run: Run, model: MMCoTForConditionalGeneration | PeftModel) 
 
 
 def without_unread_images(
-    dataset: datasets.Dataset, model: MMCoTForConditionalGeneration | PeftModel, features: FeatureCache | None
+    dataset: datasets.Dataset, model: MMCoTForConditionalGeneration, features: FeatureCache | None
 ) -> datasets.Dataset:
     """The data set without pictures for a model that has their features, or no eyes."""
     if features is not None:

@@ -5,6 +5,8 @@ so that "the word before this one" and "the same word elsewhere" are found late 
 Pretrained models need none of this.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -33,8 +35,8 @@ def fast_start(model: MMCoTForConditionalGeneration) -> None:
         equal_tokens_attract(attention)
 
 
-def point_heads_at_neighbours(text: nn.Module) -> None:
-    """Gives the first heads of encoder and decoder a preference for a neighbouring position."""
+def point_heads_at_neighbours(text: Any) -> None:
+    """Gives the first heads of a T5's encoder and decoder a preference for a neighbouring position."""
     encoder = text.get_encoder().block[0].layer[0].SelfAttention
     following = encoder.relative_attention_num_buckets // 2 + 1
     for head, bucket in enumerate((PREVIOUS, following, BEFORE_PREVIOUS)[: encoder.n_heads]):
@@ -43,7 +45,7 @@ def point_heads_at_neighbours(text: nn.Module) -> None:
     decoder.relative_attention_bias.weight[PREVIOUS, 0] += POSITION_BIAS
 
 
-def equal_tokens_attract(attention: nn.Module) -> None:
-    """Queries and keys of one attention layer start as the same projection, twice T5's usual size."""
+def equal_tokens_attract(attention: Any) -> None:
+    """Queries and keys of one attention layer of a T5 start as the same projection, twice T5's usual size."""
     nn.init.normal_(attention.q.weight, std=2 * (attention.d_model * attention.key_value_proj_dim) ** -0.5)
     attention.k.weight.copy_(attention.q.weight)

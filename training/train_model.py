@@ -17,13 +17,10 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts
-from .parts import build_base, load_base, new_adapter, starting_seed
+from .parts import build_base, load_adapter, load_base, new_adapter, starting_seed
 from .run import Run
 from .run_features import frozen_features, without_unread_images
 from .trainer import MMCoTTrainer, require_numbers
-
-
-Model = MMCoTForConditionalGeneration | PeftModel
 
 
 @dataclass
@@ -35,7 +32,7 @@ class TrainedModel:
         features: what its frozen vision tower says of the pictures of the run; `None` if it looks at them itself.
     """
 
-    model: Model
+    model: MMCoTForConditionalGeneration
     features: FeatureCache | None
 
     def generate(self, run: Run, dataset: datasets.Dataset, stage: str) -> tuple[list[str], list[list[float] | None]]:
@@ -71,15 +68,15 @@ def train_into(path: Path, run: Run, name: str, arguments: StageArguments, train
     features = frozen_features(run, model)
     validation = run.splits["validation"]
     validation = validation.select(range(min(run.recipe.evaluation.validation_limit, len(validation))))
-    splits = [without_unread_images(split, model, features) for split in (train, validation)]
-    trainer = MMCoTTrainer(model, arguments, run.plan.models[name], run.processor, *splits, features)
+    train, validation = (without_unread_images(split, model, features) for split in (train, validation))
+    trainer = MMCoTTrainer(model, arguments, run.plan.models[name], run.processor, train, validation, features)
     record = fit(trainer, last_whole_checkpoint(arguments.output_dir, run.say))
     if PartialState().is_main_process:
         save_trained(model, path, merge=run.recipe.lora is not None and run.recipe.lora.merge)
     return record
 
 
-def starting_model(run: Run, name: str, arguments: StageArguments) -> Model:
+def starting_model(run: Run, name: str, arguments: StageArguments) -> MMCoTForConditionalGeneration:
     """The model a training starts with; the same seed gives the same weights, whatever ran before."""
     recipe, follows = run.recipe, arguments.start_from == RATIONALE
     set_seed(starting_seed(arguments, name))
@@ -95,11 +92,11 @@ def starting_model(run: Run, name: str, arguments: StageArguments) -> Model:
     if recipe.lora is None:
         return model
     if run.plan.has_adapters and follows:
-        return PeftModel.from_pretrained(model, run.path(RATIONALE), is_trainable=True)
+        return load_adapter(model, run.path(RATIONALE), is_trainable=True)
     return new_adapter(model, recipe.lora, arguments.gate_bias)
 
 
-def parameter_line(model: Model) -> str:
+def parameter_line(model: MMCoTForConditionalGeneration) -> str:
     """How much of a model is trained."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -124,19 +121,16 @@ def fit(trainer: MMCoTTrainer, checkpoint: str | None) -> dict[str, Any]:
     return {"seconds": notes.seconds, "steps": trainer.state.global_step, "history": history}
 
 
-def save_trained(model: Model, path: Path, merge: bool) -> None:
+def save_trained(model: MMCoTForConditionalGeneration, path: Path, merge: bool) -> None:
     """Saves a whole model, or an adapter."""
     require_numbers(model)
-    if merge:
+    if merge and isinstance(model, PeftModel):
         model = model.merge_and_unload()
-    model.save_pretrained(path)
+    model.save_pretrained(str(path))
 
 
 def load_model(run: Run, path: Path, arguments: StageArguments) -> TrainedModel:
     """A trained model of a run."""
-    if run.plan.has_adapters:
-        model = PeftModel.from_pretrained(load_base(run.folder.root), path).eval()
-    else:
-        model = load_base(path)
+    model = load_adapter(load_base(run.folder.root), path).eval() if run.plan.has_adapters else load_base(path)
     model = model.to(arguments.device)
     return TrainedModel(model, frozen_features(run, model))

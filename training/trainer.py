@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import datasets
 import torch
 from peft import PeftModel
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Seq2SeqTrainer
 from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
+from transformers.trainer_utils import EvalLoopOutput
 
 from ..configuration import StageArguments
 from ..data.examples import LENGTH, STAGE
@@ -40,6 +43,10 @@ class MMCoTTrainer(Seq2SeqTrainer):
     Raises:
         ValueError: in training, for a loss or weights that are no numbers.
     """
+
+    args: StageArguments
+    model: Any  # or a `PeftModel`
+    processing_class: MMCoTProcessor
 
     def __init__(
         self,
@@ -95,12 +102,19 @@ class MMCoTTrainer(Seq2SeqTrainer):
         super()._save(output_dir, state_dict)
         vars(self.model).pop("save_pretrained", None)
 
-    def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
-        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
         model = self.accelerator.unwrap_model(self.model)
         scores = free_scores(model, self.processing_class, self.eval_examples, self.learned_stages, self.features)
-        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in scores.items()})
-        return output
+        named = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
+        return output._replace(metrics={**(output.metrics or {}), **named})
 
 
 def require_numbers(model: torch.nn.Module) -> None:
@@ -138,7 +152,8 @@ def score_texts(written: Sequence[str], stage: str, processor: MMCoTProcessor, e
     if STAGES[stage].writes_answer:
         chosen = [processor.parse_answer(answer, row["choices"]) for _, answer, row in parts]
         return accuracy(chosen, examples["answer"][:])
-    return sum(rouge_l_official(rationale, processor.gold_rationale(row)) for rationale, _, row in parts) / len(parts)
+    scores = [rouge_l_official(rationale or "", processor.gold_rationale(row)) for rationale, _, row in parts]
+    return sum(scores) / len(scores)
 
 
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:

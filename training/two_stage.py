@@ -47,6 +47,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None] = print) -> dict[str, 
 def train_and_publish(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> dict[str, Any]:
     """What the main process does of a run that goes to the Hub. The others do not wait for the upload."""
     hub = recipe.hub
+    assert hub.hub_model_id is not None  # the recipe has filled it in
     published = f"publication of {recipe.mode} as {hub.hub_model_id}, {hub.hub_revision or 'main'}"
     if folder.finished(published):
         return train_and_score(recipe, folder, say)

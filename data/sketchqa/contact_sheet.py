@@ -72,7 +72,8 @@ def _write(draw: ImageDraw.ImageDraw, text: str, y: int, size: int, colour: tupl
 
 def _write_options(draw: ImageDraw.ImageDraw, choices: list[str], answer: int, y: int) -> int:
     """Write the options side by side where they fit, each behind a ring, the right one behind a dot."""
-    font, x = ImageFont.load_default(11), MARGIN
+    font = ImageFont.load_default(11)
+    x: float = MARGIN
     for index, choice in enumerate(choices):
         width = 10 + font.getlength(choice)
         if x + width > CARD[0] - MARGIN:
