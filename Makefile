@@ -10,7 +10,7 @@ SHIPPED := $(wildcard *.py *.typed */*.py */*.yaml */*.md */*/*.py */*/*.css */*
 LIST := $(shell echo $(sort $(filter-out tests/% benchmarks/% build/%,$(SHIPPED))) | cksum | cut -d ' ' -f 1)
 INSTALLED := .venv/.installed-$(LIST)
 
-.PHONY: help quickstart test coverage test-slow lint types format clean
+.PHONY: help quickstart test test-slow lint types format clean
 
 help:  ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,9 +20,6 @@ quickstart: $(INSTALLED)  ## train both stages from scratch on drawn pictures, c
 
 test: $(INSTALLED)  ## unit tests: no network, no GPU, under two minutes
 	$(PYTEST)
-
-coverage: $(INSTALLED)  ## unit tests, and which lines and branches they miss
-	$(PYTEST) --cov=mmcot
 
 test-slow: $(INSTALLED)  ## the rest of the tests
 	$(PYTEST) -m slow
