@@ -45,7 +45,7 @@ def fold_model(run: Run, index: int, train: datasets.Dataset) -> TrainedModel:
         run.say(f"Part {index + 1} of {run.recipe.folds}: rationales for the training split.")
         train_into(path, run, RATIONALE, arguments, train)
         run.folder.finish(phase)
-        drop_checkpoints(arguments.output_dir)
+    drop_checkpoints(arguments.output_dir)
     return load_model(run, path, arguments)
 
 

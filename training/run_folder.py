@@ -15,6 +15,8 @@ from ..configuration.recipe import SHARED_SECTION, is_of_hub, read_section, read
 from ..configuration.repository import RECIPE_FILE
 from ..configuration.yaml_text import format_yaml
 from ..inference.disk import held_alone
+from ..modeling_mmcot.configuration_mmcot import CHAIN
+from .plan import BOTH
 
 
 # Weights, their copy in a checkpoint, and the two moments of Adam, for either the old or the new checkpoint.
@@ -118,7 +120,7 @@ def claim_folder(folder: RunFolder, recipe: Recipe) -> None:
 
 def what_is_trained(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without what may change between calls: places on disk and Hub, and which of two stages is trained."""
-    one_by_one = settings.get("stages") in ("both", "rationale", "answer")
+    one_by_one = settings.get("stages") in (BOTH, *CHAIN)
     changing = {"output_dir", *(["stages"] if one_by_one else [])}
     kept = {key: value for key, value in settings.items() if key not in changing}
     shared = {key: value for key, value in read_section(settings, SHARED_SECTION).items() if not is_of_hub(key)}

@@ -55,8 +55,8 @@ def train_model(run: Run, name: str) -> TrainedModel:
         record = train_into(path, run, name, arguments, run.splits["train"])
         run.folder.write_json(f"run/{name}.json", record)
         run.folder.finish(name)
-        drop_checkpoints(arguments.output_dir)
         run.say(f"The {name} model took {record['seconds']:.0f} s for {record['steps']} steps.")
+    drop_checkpoints(arguments.output_dir)
     return load_model(run, path, arguments)
 
 
@@ -116,8 +116,9 @@ def fit(trainer: MMCoTTrainer, checkpoint: str | None) -> dict[str, Any]:
     trainer.train(resume_from_checkpoint=checkpoint)
     # The Trainer's evaluation writes its own defaults into the generation settings.
     whole.generation_config = generation_config
-    # The summary at the end counts only what this process did.
-    history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
+    # Sorted as a checkpoint has them. The summary at the end counts only what this process did.
+    log = [dict(sorted(entry.items())) for entry in trainer.state.log_history]
+    history = [entry for entry in log if "train_runtime" not in entry]
     return {"seconds": notes.seconds, "steps": trainer.state.global_step, "history": history}
 
 

@@ -1,11 +1,9 @@
-"""Killed runs go on as if nothing had happened, and several processes do what one does. All of it for real."""
+"""Several processes do what one does, for real. What becomes of killed runs is in `tests/kill/`."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -45,40 +43,6 @@ def command(tiny_recipe, tmp_path):
 def run(words, environment):
     result = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def has_rows(path):
-    return path.exists() and path.read_text().count("\n") > 4
-
-
-def test_killed_in_every_phase_ends_as_if_never_killed(command, environment, tmp_path):
-    run(command("whole"), environment)
-    folder = tmp_path / "killed"
-    state = folder / "run"
-    moments = {
-        "rationale training": lambda: (state / "checkpoints" / "rationale" / "checkpoint-8").exists(),
-        "saving": lambda: (folder / "model.safetensors").exists(),
-        "rationales": lambda: has_rows(state / "rationales_test.jsonl"),
-        "answer training": lambda: (state / "checkpoints" / "answer" / "checkpoint-12").exists(),
-        "answers": lambda: has_rows(folder / "predictions.jsonl"),
-    }
-    for moment, reached in moments.items():
-        with open(tmp_path / "log", "w") as log:
-            process = subprocess.Popen([sys.executable, *command("killed")], env=environment, stdout=log, stderr=log)
-            while not reached():
-                assert process.poll() is None, f"ended before {moment}: {(tmp_path / 'log').read_text()}"
-                time.sleep(0.001)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    finished = json.loads((state / "progress.json").read_text())
-    assert "answer" in finished
-    assert "evaluation of both" not in finished
-    run(command("killed"), environment)
-    for name in ("model.safetensors", "answer/model.safetensors", "predictions.jsonl"):
-        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    results = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "killed")]
-    assert results[0]["accuracy"] == results[1]["accuracy"]
-    assert results[0]["rationale"] == results[1]["rationale"]
 
 
 def test_two_processes_do_what_one_does(command, environment, tmp_path):
