@@ -88,7 +88,7 @@ def whole_row(line: bytes, text: str) -> Row | None:
 
 def append_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds rows to a file."""
-    with full_disk_named(path.parent), path.open("a", encoding="utf-8") as file:
+    with full_disk_named(path.parent), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(row_lines(rows))
 
 

@@ -156,6 +156,6 @@ def test_rows_from_the_first_damaged_one_on_are_made_again(tmp_path, harmed, end
 
 
 def test_any_text_survives_a_file(tmp_path):
-    rows = [{"id": '\u2028 \x85 \n \r "é" 語'}, {"id": "plain"}]
+    rows = [{"id": '\u2028 \x85 \n \r "é" 語'}, {"id": "half a character \udc80"}, {"id": "plain"}]
     append_rows(tmp_path / "rows.jsonl", rows)
     assert keep_whole_rows(tmp_path / "rows.jsonl", text="id") == rows

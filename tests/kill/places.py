@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ BOTH_SIDES = ("before", "after")
 ALL_MOMENTS = ("before", "half", "after")
 # Phase -> functions at work in it, which of their calls belong to it, and at which moments they can come to harm.
 # The calls are those of `test_kill.py`'s run, with three checkpoints in each stage and rows in chunks of eight.
-PHASES = {
+PHASES: dict[str, list[Any]] = {
     "start": [
         ("mmcot.training.run_folder:claim_folder", range(1, 2), BOTH_SIDES),
         ("mmcot.training.run:build_processor", range(1, 2), BOTH_SIDES),
