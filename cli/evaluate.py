@@ -57,8 +57,10 @@ def run(options: argparse.Namespace) -> None:
         models, processor, features = load_trained(model)
         size = options.batch_size
         ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
+    elif model:
+        processor = load_processor(find_repository(model))
     if model:
-        dataset = with_whole_rationales(dataset, load_processor(find_repository(model)))
+        dataset = with_whole_rationales(dataset, processor)
     compared = options.compare
     metrics = evaluate_file(
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated

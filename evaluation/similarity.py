@@ -8,6 +8,8 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from ..inference.bars import bar_is_hidden
+
 
 BATCH_SIZE = 64
 # Texts are cut to what the encoder was made for, or to this where it does not say.
@@ -45,7 +47,7 @@ def embed(texts: Sequence[str], encoder: str | Path, progress: bool) -> torch.Te
     """Embeddings `(texts, hidden)` of length 1. Texts of like length should be neighbours."""
     if not Path(encoder, "config.json").is_file():
         raise ValueError(f"There is no sentence encoder in {encoder}; {REMEDY}.")
-    hidden = None if progress else True  # `None` shows a bar on a terminal only
+    hidden = bar_is_hidden(progress)
     starts = tqdm(range(0, len(texts), BATCH_SIZE), desc="embedding rationales", disable=hidden, leave=False)
     try:
         tokenizer, model = load_encoder(encoder)

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from .bars import bar_is_hidden
 from .feature_files import SHARDS, ShardWriter, find_folder, find_shard_fault, open_shard, tower_name
 from .feature_key import probe_features, tower_key, without_padding
 from .image_hashes import decode, image_hashes, stored_column, stored_rows
@@ -177,8 +178,7 @@ class FeatureCache:
         model, _ = self._tools()
         names = list(places)
         batches = (names[start : start + batch_size] for start in range(0, len(names), batch_size))
-        hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
-        bar = tqdm(total=len(names), desc="picture features", unit="picture", disable=hidden)
+        bar = tqdm(total=len(names), desc="picture features", unit="picture", disable=bar_is_hidden(progress))
         with bar, ShardWriter(self.folder, tower_name(self.folder)) as writer:
             for groups in ahead(lambda batch: self._read(column, places, batch), batches):
                 for group, pixels in groups:

@@ -15,6 +15,7 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.prompt_mmcot import letter
+from .bars import bar_is_hidden
 from .features import FeatureCache
 from .image_hashes import replace_images_by_hashes
 
@@ -62,7 +63,7 @@ def generate_texts(
     was_training = model.training
     model.eval()
     outputs: dict[int, tuple[str, list[float] | None]] = {}
-    hidden = None if progress and PartialState().is_main_process else True  # `None` shows a bar on a terminal only
+    hidden = bar_is_hidden(progress)
     for positions in tqdm(own_batches(prompts, batch_size), desc=f"writing {stage}", disable=hidden, leave=False):
         batch = [examples[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])

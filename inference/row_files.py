@@ -12,6 +12,7 @@ from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 
 from ..configuration.plain_files import replace_text
+from .bars import bar_is_hidden
 from .disk import full_disk_named
 
 
@@ -48,8 +49,7 @@ def complete_rows(
     ids = dataset["id"][: len(rows)]
     if [row["id"] for row in rows] != list(ids):
         raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
-    hidden = None if is_main else True  # `None` shows a bar on a terminal only
-    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=hidden) as bar:
+    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=bar_is_hidden()) as bar:
         while len(rows) < len(dataset):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
             made = make_rows(dataset.select(positions))

@@ -209,12 +209,12 @@ def convert(image: Image.Image) -> Image.Image:
     """An image in RGB, if it has a size that a model can read."""
     check_size(*image.size)
     try:
-        return flatten(ImageOps.exif_transpose(image))
+        return over_white(ImageOps.exif_transpose(image))
     except SPOILT as error:
         raise spoilt(error) from error
 
 
-def flatten(image: Image.Image) -> Image.Image:
+def over_white(image: Image.Image) -> Image.Image:
     """An image in RGB, over white where it is transparent."""
     if image.mode.startswith("I"):
         # Pillow would clip: everything but the darkest 256th of the scale would be white.

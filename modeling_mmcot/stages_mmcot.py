@@ -18,8 +18,6 @@ Model = TypeVar("Model", bound=PreTrainedModel)
 # Which adapter a base works with is a state of the base. One lock for all: pipelines may share a base.
 ADAPTER_IN_USE = threading.RLock()
 
-Model = TypeVar("Model", bound=PreTrainedModel)
-
 
 @contextmanager
 def without_false_alarms() -> Iterator[None]:

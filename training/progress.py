@@ -6,6 +6,8 @@ from typing import Any
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
+from ..inference.bars import bar_is_hidden
+
 
 # Of the machine, not of the model.
 SPEEDS = ("_runtime", "_per_second", "total_flos")
@@ -23,7 +25,7 @@ class TrainingProgress(TrainerCallback):
         self.bar = tqdm(disable=True)
 
     def on_train_begin(self, args, state, control, **kwargs):
-        hidden = None if state.is_world_process_zero and not args.disable_tqdm else True  # `None`: but on a terminal
+        hidden = bar_is_hidden(not args.disable_tqdm)
         self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.label, unit="step", disable=hidden)
 
     def on_step_end(self, args, state, control, **kwargs):

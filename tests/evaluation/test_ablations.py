@@ -3,7 +3,6 @@
 import pytest
 
 from mmcot.configuration.ablations import ABLATIONS, BLANK, FULL_SYSTEM, NO_RATIONALE
-from mmcot.data import load_splits
 from mmcot.data.image_column import has_image, stored_images
 from mmcot.evaluation.ablations import (
     blank_images,
@@ -13,17 +12,7 @@ from mmcot.evaluation.ablations import (
     shuffled_images,
 )
 
-from .labelled import make_examples, make_examples_with_images, right_answers
-
-
-@pytest.fixture(scope="module")
-def test_split():
-    return load_splits("sketchqa:train=1,validation=1,test=12,size=32")["test"]
-
-
-@pytest.fixture(scope="module")
-def several_images():
-    return make_examples_with_images()
+from .labelled import make_examples, right_answers
 
 
 def test_ablations_change_pictures_only(test_split):

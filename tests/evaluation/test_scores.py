@@ -9,17 +9,7 @@ from mmcot.data import load_splits
 from mmcot.evaluation.files import evaluate_file, headline
 from mmcot.evaluation.scores import evaluate, with_whole_rationales
 
-from .labelled import make_examples, make_examples_with_images, right_answers
-
-
-@pytest.fixture(scope="module")
-def test_split():
-    return load_splits("sketchqa:train=1,validation=1,test=12,size=32")["test"]
-
-
-@pytest.fixture(scope="module")
-def several_images():
-    return make_examples_with_images()
+from .labelled import make_examples, right_answers
 
 
 def test_every_problem_counts_whatever_is_missing(test_split):
