@@ -10,6 +10,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
+from ..configuration.hub_ids import is_dataset_id, is_hub_id
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
@@ -18,7 +19,7 @@ from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, 
 from . import tables
 from .local_paths import without_local_paths
 from .markdown import code_block, code_span, inline, python_text
-from .training_data import TrainingData, describe_data, is_hub_id
+from .training_data import TrainingData, describe_data
 from .weights import count_by_folder
 
 
@@ -147,7 +148,7 @@ def metadata(
         license=data.licence,
         language=data.language,
         base_model=[base for base in bases if base and is_hub_id(base)] or None,
-        datasets=[dataset] if "/" in dataset and is_hub_id(dataset) else None,
+        datasets=[dataset] if is_dataset_id(dataset) else None,
         metrics=[result.metric_type for result in results],
         tags=TAGS,
         model_name=name,

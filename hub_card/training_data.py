@@ -1,13 +1,10 @@
 """What a model was trained on, and the licence that comes with it."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..configuration.hub_ids import is_dataset_id
 from .markdown import inline
-
-
-HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,8 @@ def describe_data(spec: str) -> TrainingData:
         return SCIENCEQA
     if "aokvqa" in plain or any(path.glob("aokvqa_*.json")):
         return AOKVQA
-    if "/" in spec and is_hub_id(spec):
+    if is_dataset_id(spec):
         note = f"The licence of {inline(spec)} applies to what is trained on it."
         return TrainingData(spec, spec, "other", note, f"https://huggingface.co/datasets/{spec}")
     note = "The data are the author's own; ask for their licence, which applies to what is trained on them."
     return TrainingData(f"{path.name} (the author's own data)", path.stem, "other", note)
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name is one of the Hub, not of a file or folder here."""
-    return bool(HUB_ID.fullmatch(name)) and not Path(name).exists()

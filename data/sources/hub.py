@@ -1,16 +1,12 @@
 """A data set of the Hub."""
 
-import re
 from pathlib import Path
 
 import datasets
 
+from ...configuration.hub_ids import is_dataset_id
 from ..source import Layout, Source
 from .saved import make_source
-from .table_files import READERS
-
-
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def find_on_hub(spec: str, path: Path, images: Path | None) -> Source | None:
@@ -19,7 +15,7 @@ def find_on_hub(spec: str, path: Path, images: Path | None) -> Source | None:
     Raises:
         ValueError: where the Hub does not give one.
     """
-    if not HUB_ID.fullmatch(spec) or path.suffix in READERS or path.exists():
+    if not is_dataset_id(spec) or path.exists():
         return None
     try:
         dataset = datasets.load_dataset(spec)

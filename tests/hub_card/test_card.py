@@ -17,8 +17,10 @@ from transformers import ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor
 from mmcot.configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
+from mmcot.configuration.hub_ids import TABLE_SUFFIXES, is_hub_id
 from mmcot.configuration.metrics import AVERAGE
 from mmcot.configuration.repository import open_folder
+from mmcot.data.sources.table_files import READERS
 from mmcot.hub_card import card as card_module
 from mmcot.hub_card import write_card
 from mmcot.hub_card.card import (
@@ -30,7 +32,7 @@ from mmcot.hub_card.card import (
     name_repository,
 )
 from mmcot.hub_card.tables import duration, memory
-from mmcot.hub_card.training_data import describe_data, is_hub_id
+from mmcot.hub_card.training_data import describe_data
 from mmcot.hub_card.weights import count_by_folder
 
 from ..remote_process import run_snippets, snippets
@@ -205,6 +207,13 @@ def test_a_folder_here_is_no_hub_id(tmp_path, monkeypatch):
     assert is_hub_id("t5-small")
     (tmp_path / "ada" / "jars").mkdir(parents=True)
     assert not any(map(is_hub_id, ("ada/jars", "./jars", "/ada/jars", "a/b/c", "")))
+
+
+def test_a_file_of_data_is_no_hub_id_wherever_it_is():
+    data = describe_data("folder/jars.jsonl")
+    assert (data.title, data.url) == ("jars.jsonl (the author's own data)", None)
+    assert fill({"dataset": "folder/jars.jsonl"}, LEAST, TWO_MODELS).data.datasets is None
+    assert tuple(READERS) == TABLE_SUFFIXES
 
 
 def test_places_on_this_machine_stay_private():
