@@ -10,7 +10,7 @@ SHIPPED := $(wildcard *.py *.typed */*.py */*.yaml */*.md */*/*.py */*/*.css */*
 LIST := $(shell echo $(sort $(filter-out tests/% benchmarks/% build/%,$(SHIPPED))) | cksum | cut -d ' ' -f 1)
 INSTALLED := .venv/.installed-$(LIST)
 
-.PHONY: help quickstart test test-slow lint types format clean
+.PHONY: help quickstart test test-slow lint format clean
 
 help:  ## show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,11 +24,9 @@ test: $(INSTALLED)  ## unit tests: no network, no GPU, under two minutes
 test-slow: $(INSTALLED)  ## the rest of the tests
 	$(PYTEST) -m slow
 
-lint: $(INSTALLED)  ## what pre-commit checks
+lint: $(INSTALLED)  ## what pre-commit checks, and the types of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types: $(INSTALLED)  ## the type checker over the package
 	$(BIN)/python -m mypy
 
 format: $(INSTALLED)  ## mend what can be mended

@@ -103,10 +103,11 @@ def read_accepted_answers(row: RawRow) -> list[str]:
         return []
     listed = read_json_list(value) if isinstance(value, str) else value
     answers = listed if isinstance(listed, list) else [value]
+    texts = []
     for answer in answers:
         if isinstance(answer, bool) or not isinstance(answer, (str, int, float)) or is_missing(answer):
             raise row.error(name, f"is {shorten(value)}; without options write a text, or a list of texts.")
-    texts = [flatten(number_text(answer)) for answer in answers]
+        texts.append(flatten(number_text(answer)))
     if not all(texts):
         raise row.error(name, "holds an empty text; write the answer, or leave the cell empty where none is known.")
     return texts

@@ -2,13 +2,18 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import BatchFeature, GenerationConfig, GenerationMixin, PreTrainedModel
+from transformers import BatchFeature, GenerationConfig, GenerationMixin
 
 from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
+
+
+if TYPE_CHECKING:
+    from .modeling_mmcot import MMCoTForConditionalGeneration
+    from .processing_mmcot import MMCoTProcessor
 
 
 # What users may say to `generate`: all but the inputs, which are the questions.
@@ -27,8 +32,8 @@ OPTIONS_AT_ONCE = 64
 
 
 def generate_batch(
-    model: PreTrainedModel,
-    processor: Any,
+    model: "MMCoTForConditionalGeneration",
+    processor: "MMCoTProcessor",
     inputs: BatchFeature,
     stage: str,
     choices: Sequence[Sequence[str]],
@@ -38,7 +43,7 @@ def generate_batch(
 
     Args:
         model: of the stage.
-        processor: an `MMCoTProcessor`.
+        processor: of both stages.
         inputs: the prompts and pictures, as the processor gives them.
         stage: stages that write nothing but an answer have scores, for others they are `None`.
         choices: the options of each question.
@@ -50,11 +55,11 @@ def generate_batch(
     check_settings(generate_kwargs, model.generation_config)
     inputs = inputs.to(model.device, model.dtype)
     encoder_outputs = model.get_encoder()(**inputs)
-    scores = [None] * len(choices)
+    scores: list[list[float] | None] = [None] * len(choices)
     if find_stage(stage).only_answers:
         counts = [len(options) for options in choices]
         targets = processor.encode_targets(processor.option_targets(max(counts), stage))
-        scores = option_scores(model, encoder_outputs, targets, counts)
+        scores = [*option_scores(model, encoder_outputs, targets, counts)]
     lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
     if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
         # `generate` alone would stop after 20 tokens, in the middle of a rationale.
@@ -77,9 +82,9 @@ def check_settings(generate_kwargs: Mapping[str, Any], saved: GenerationConfig) 
 
 
 def option_scores(
-    model: PreTrainedModel,
+    model: "MMCoTForConditionalGeneration",
     encoder_outputs: MMCoTEncoderOutput,
-    targets: torch.LongTensor,
+    targets: torch.Tensor,
     option_counts: list[int],
 ) -> list[list[float]]:
     """Probabilities of the options, given that the answer is one of them.
@@ -102,14 +107,17 @@ def option_scores(
 
 
 def log_probabilities(
-    model: PreTrainedModel, encoder_outputs: MMCoTEncoderOutput, rows: torch.LongTensor, targets: torch.LongTensor
+    model: "MMCoTForConditionalGeneration",
+    encoder_outputs: MMCoTEncoderOutput,
+    rows: torch.Tensor,
+    targets: torch.Tensor,
 ) -> torch.Tensor:
     """Logarithms of how probable `targets (texts, target)` are after what `rows (texts,)` of the encoder say."""
     labels = targets.to(model.device)
     rows = rows.to(model.device)
     logits = model(
-        encoder_outputs=MMCoTEncoderOutput(encoder_outputs.last_hidden_state[rows]),
-        attention_mask=encoder_outputs.attention_mask[rows],
+        encoder_outputs=MMCoTEncoderOutput(encoder_outputs["last_hidden_state"][rows]),
+        attention_mask=encoder_outputs["attention_mask"][rows],
         decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels),
         use_cache=False,
     ).logits  # (texts, target, vocabulary)

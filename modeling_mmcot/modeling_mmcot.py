@@ -353,7 +353,7 @@ def check_without_effect(kwargs: dict[str, Any]) -> None:
             raise TypeError(f"forward() got an unexpected keyword argument {name!r}")
 
 
-def join_outputs(loss: torch.Tensor | None, encoded: ModelOutput, decoded: Seq2SeqLMOutput) -> MMCoTOutput:
+def join_outputs(loss: torch.Tensor | None, encoded: BaseModelOutput, decoded: Seq2SeqLMOutput) -> MMCoTOutput:
     """What encoder and decoder gave, as one output."""
     return MMCoTOutput(
         loss=loss,

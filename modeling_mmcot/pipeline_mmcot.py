@@ -3,15 +3,20 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transformers import Pipeline, PreTrainedModel
+from transformers import Pipeline
 
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
 from .generation_mmcot import GENERATE_KEYWORDS, generate_batch
 from .prompt_mmcot import letter
 from .questions_mmcot import QUESTION_KEYS, check_keywords, read_question, show
 from .stages_mmcot import StageModels
+
+
+if TYPE_CHECKING:
+    from .modeling_mmcot import MMCoTForConditionalGeneration
+    from .processing_mmcot import MMCoTProcessor
 
 
 @dataclass
@@ -47,19 +52,23 @@ class MMCoTPipeline(Pipeline):
     Several threads may ask at once. Where the stages are adapters on one base they take turns at it.
     """
 
-    _load_processor = True
-    _load_tokenizer = False
-    _load_image_processor = False
-    _load_feature_extractor = False
+    model: "MMCoTForConditionalGeneration"
+    processor: "MMCoTProcessor"
 
-    def __init__(self, *args, answer_model: PreTrainedModel | None = None, **kwargs):
+    # The library's base class says `None` of these and takes looser arguments than a pipeline of its own needs.
+    _load_processor = True  # type: ignore[assignment]
+    _load_tokenizer = False  # type: ignore[assignment]
+    _load_image_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = False  # type: ignore[assignment]
+
+    def __init__(self, *args, answer_model: "MMCoTForConditionalGeneration | None" = None, **kwargs):
         super().__init__(*args, **kwargs)
         self.stages = StageModels(self.model, {} if answer_model is None else {ANSWER: answer_model})
         for stage in self.stages:
             self.stages[stage].to(self.device).eval()
 
     @property
-    def answer_model(self) -> PreTrainedModel:
+    def answer_model(self) -> "MMCoTForConditionalGeneration":
         """The model that answers; the same as `model` where one does both."""
         return self.stages[self.answer_stage]
 
@@ -68,7 +77,7 @@ class MMCoTPipeline(Pipeline):
         """The stage whose text holds the answer: the last, or the only one."""
         return in_order(self.stages)[-1]
 
-    def __call__(
+    def __call__(  # type: ignore[override]
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
     ) -> dict[str, Any] | list[dict[str, Any]] | Iterator[dict[str, Any]]:
         """Answers one question, given as a mapping or as keywords, or many.
@@ -107,7 +116,7 @@ class MMCoTPipeline(Pipeline):
             raise ValueError(f"{min(twice)} is given twice, by itself and in generate_kwargs; give it once.")
         return {}, {**generate_kwargs, **kwargs}, {}
 
-    def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:
+    def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:  # type: ignore[override]
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
         if not isinstance(inputs, Row):
             return {"example": self._read(inputs)}
@@ -129,7 +138,7 @@ class MMCoTPipeline(Pipeline):
             )
         return example
 
-    def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:
+    def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:  # type: ignore[override]
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
         # By stage, what was written so far for each.
@@ -145,8 +154,8 @@ class MMCoTPipeline(Pipeline):
             for row, text, score in zip(rows, *outputs, strict=True):
                 written[row] = {**written[row], stage: text}
                 scores[row] = score
-        outputs = {"example": examples, "written": written, "scores": scores}
-        return outputs if batched else {name: values[0] for name, values in outputs.items()}
+        answers = {"example": examples, "written": written, "scores": scores}
+        return answers if batched else {name: values[0] for name, values in answers.items()}
 
     def _generate(
         self,
@@ -165,7 +174,7 @@ class MMCoTPipeline(Pipeline):
         with self.stages.use(stage) as model:
             return generate_batch(model, self.processor, inputs, stage, choices, generate_kwargs)
 
-    def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:
+    def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
         """The dictionary a user gets."""
         choices = model_outputs["example"]["choices"]
         written = model_outputs["written"]

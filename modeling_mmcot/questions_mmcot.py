@@ -56,8 +56,11 @@ def refuse_near_misses(row: Mapping[str, Any]) -> None:
 def cell_text(row: Mapping[str, Any], name: str) -> str | None:
     """A text of a question, `None` for an empty cell."""
     value = row.get(name)
-    if is_empty(value):
-        return None
+    return None if is_empty(value) else plain_text(value, name)
+
+
+def plain_text(value: Any, name: str) -> str:
+    """The text in a field, refused where it is none that can be written as UTF-8."""
     if not isinstance(value, str):
         raise ValueError(f"Each input's {name!r} is a text, not {show(value)}.")
     try:
@@ -72,7 +75,7 @@ def option_texts(value: Any) -> list[str]:
     choices = list_items(value)
     if not choices or not all(isinstance(choice, str) for choice in choices):
         raise ValueError("Each input needs 'choices', a list of options, each a text.")
-    return [cell_text({"choices": choice}, "choices") for choice in choices]
+    return [plain_text(choice, "choices") for choice in choices]
 
 
 def read_images(value: Any) -> list[Any]:

@@ -5,12 +5,16 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
+
+
+if TYPE_CHECKING:
+    from .modeling_mmcot import MMCoTForConditionalGeneration
 
 
 Model = TypeVar("Model", bound=PreTrainedModel)
@@ -81,7 +85,11 @@ class StageModels(Mapping):
         models: of stages that are loaded already.
     """
 
-    def __init__(self, root: PreTrainedModel, models: Mapping[str, PreTrainedModel] | None = None):
+    def __init__(
+        self,
+        root: "MMCoTForConditionalGeneration",
+        models: "Mapping[str, MMCoTForConditionalGeneration] | None" = None,
+    ):
         self.root = root
         self.folders = dict(root.config.stages)
         self.has_adapters = stages_are_adapters(self.folders)
@@ -90,7 +98,7 @@ class StageModels(Mapping):
             if stage not in self._models:
                 self._models[stage] = self._load(stage)
 
-    def _load(self, stage: str) -> PreTrainedModel:
+    def _load(self, stage: str) -> "MMCoTForConditionalGeneration":
         folder = self.folders[stage]
         if folder == ROOT_FOLDER or folder in getattr(self.root, "peft_config", {}):
             return self.root
@@ -116,12 +124,12 @@ class StageModels(Mapping):
             report = self.root.load_adapter(name, adapter_name=adapter, adapter_kwargs=where)
         require_all_parameters(name, (key for key in report.missing_keys if f".{adapter}." in key))
 
-    def __getitem__(self, stage: str) -> PreTrainedModel:
+    def __getitem__(self, stage: str) -> "MMCoTForConditionalGeneration":
         with self.use(stage) as model:
             return model
 
     @contextmanager
-    def use(self, stage: str) -> Iterator[PreTrainedModel]:
+    def use(self, stage: str) -> "Iterator[MMCoTForConditionalGeneration]":
         """The model of a stage. Where it is an adapter, other threads wait for the end of the block to use another."""
         model = self._models[stage]
         if not self.has_adapters or model is not self.root:
