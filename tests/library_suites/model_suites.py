@@ -8,9 +8,9 @@ import unittest
 from unittest.mock import patch
 
 import torch
-from library_tests.test_configuration_common import ConfigTester
-from library_tests.test_modeling_common import ModelTesterMixin, floats_tensor, ids_tensor
-from library_tests.test_training_mixin import TrainingTesterMixin
+from library_tests.test_configuration_common import ConfigTester  # type: ignore[import-not-found]
+from library_tests.test_modeling_common import ModelTesterMixin, floats_tensor, ids_tensor  # type: ignore[import-not-found]
+from library_tests.test_training_mixin import TrainingTesterMixin  # type: ignore[import-not-found]
 from transformers import T5Config, ViTConfig
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration

@@ -2,7 +2,7 @@
 
 import unittest
 
-from library_tests.test_processing_common import ProcessorTesterMixin
+from library_tests.test_processing_common import ProcessorTesterMixin  # type: ignore[import-not-found]
 from transformers import T5Tokenizer, ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor

@@ -2,10 +2,9 @@
 
 import errno
 import json
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
+import time
 
 import pytest
 import yaml
@@ -15,16 +14,6 @@ from mmcot.configuration import RecipeError
 from mmcot.configuration.plain_files import replace_text
 from mmcot.inference.disk import full_disk_named
 from mmcot.training.run_folder import open_run_folder
-
-
-HOLD = """
-import sys, time
-from mmcot.inference.disk import held_alone
-from pathlib import Path
-with held_alone(Path(sys.argv[1]), "taken"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
 
 
 def test_second_run_in_a_folder_is_refused(tiny_recipe, tmp_path):
@@ -39,16 +28,24 @@ def test_second_run_in_a_folder_is_refused(tiny_recipe, tmp_path):
 
 def test_kill_lets_go_of_the_folder(tiny_recipe, tmp_path):
     recipe = tiny_recipe(tmp_path / "run")
+    processes = multiprocessing.get_context("fork")
+    held = processes.Event()
+    process = processes.Process(target=hold, args=(recipe, held), daemon=True)
+    process.start()
+    assert held.wait(60)
+    with pytest.raises(ValueError, match="Another process"):
+        open_run_folder(recipe).__enter__()
+    process.kill()
+    process.join()
     with open_run_folder(recipe):
         pass
-    words = [sys.executable, "-c", HOLD, str(tmp_path / "run" / "run" / "lock")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match="Another process"):
-            open_run_folder(recipe).__enter__()
-        process.send_signal(signal.SIGKILL)
+
+
+def hold(recipe, held):
+    """Keeps the folder of a run until it is killed."""
     with open_run_folder(recipe):
-        pass
+        held.set()
+        time.sleep(60)
 
 
 def test_moved_folder_is_the_same_run(tiny_recipe, tmp_path):
