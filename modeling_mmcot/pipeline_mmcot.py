@@ -10,7 +10,7 @@ from transformers import Pipeline
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
 from .generation_mmcot import GENERATE_KEYWORDS, generate_batch
 from .prompt_mmcot import letter
-from .questions_mmcot import QUESTION_KEYS, check_keywords, read_question, show
+from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question, show
 from .stages_mmcot import StageModels
 
 
@@ -110,7 +110,7 @@ class MMCoTPipeline(Pipeline):
 
     def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
         generate_kwargs = generate_kwargs or {}
-        check_keywords([*generate_kwargs, *kwargs], [*GENERATE_KEYWORDS, *QUESTION_KEYS])
+        check_pipeline_keywords([*generate_kwargs, *kwargs], [*GENERATE_KEYWORDS, *QUESTION_KEYS])
         twice = generate_kwargs.keys() & kwargs.keys()
         if twice:
             raise ValueError(f"{min(twice)} is given twice, by itself and in generate_kwargs; give it once.")

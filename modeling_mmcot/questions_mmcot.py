@@ -102,7 +102,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def check_keywords(given: Iterable[str], known: Sequence[str]) -> None:
+def check_pipeline_keywords(given: Iterable[str], known: Sequence[str]) -> None:
     """Refuses keywords that nothing takes.
 
     Raises:
