@@ -48,9 +48,19 @@ ROUGE_L_OFFICIAL = Metric(
 )
 BLEU_1 = Metric("bleu1", "BLEU-1", "shared words")
 BLEU_4 = Metric("bleu4", "BLEU-4", "shared runs of one to four words")
+CALIBRATION_ERROR = Metric(
+    "calibration_error", "calibration error", "how far confidences are from the share that is right", percent=True
+)
+AUROC = Metric("auroc", "AUROC", "how often a right answer is surer than a wrong one; 0.5 is chance")
 SIMILARITY = Metric("similarity", "similarity", "cosine of sentence embeddings")
 
-METRICS = {metric.name: metric for metric in (ACCURACY, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4, SIMILARITY)}
+METRICS = {
+    metric.name: metric
+    for metric in (
+        *(ACCURACY, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4),
+        *(SIMILARITY, CALIBRATION_ERROR, AUROC),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,17 @@ def written_column(stage: str) -> str:
     return f"generated_{stage}"
 
 
-READ_COLUMNS = {written_column(earlier) for stage in STAGES.values() for earlier in stage.reads}
+def certainty_column(stage: str) -> str:
+    """The column with how probable a stage's model found what it wrote, as a logarithm."""
+    return f"log_probability_of_{written_column(stage)}"
+
+
+READ_COLUMNS = {
+    column(earlier)
+    for stage in STAGES.values()
+    for earlier in stage.reads
+    for column in (written_column, certainty_column)
+}
 ADDED_COLUMNS = {IMAGE_HASHES, STAGE, LENGTH} | READ_COLUMNS
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import datasets
 
-from ..configuration.metrics import ACCURACY, AVERAGE
+from ..configuration.metrics import ACCURACY, AUROC, AVERAGE, CALIBRATION_ERROR
 from .ablations import measure_ablations
 from .comparison import compare_predictions
 from .predictions import read_predictions
@@ -54,8 +54,17 @@ def headline(metrics: Mapping[str, Any]) -> str:
     score = metrics[ACCURACY.name][AVERAGE.name]
     guessing = metrics["chance"][AVERAGE.name]
     right = round(score["value"] * score["n"] / ACCURACY.scale)
+    confidence = metrics["confidence"]
+    trust = ""
+    if confidence:
+        error, tells_apart = confidence[CALIBRATION_ERROR.name], confidence[AUROC.name]
+        trust = f" Confidences are off by {error:.1f} points on average"
+        trust += (
+            "." if tells_apart is None else f" and tell right from wrong with an AUROC of {AUROC.text(tells_apart)}."
+        )
     return (
         f"{right} of {score['n']} problems right: {ACCURACY.text(score['value'])}, 95 % interval "
         f"{ACCURACY.interval(score)} %; guessing gives {ACCURACY.text(guessing)}. "
         f"{metrics['unparsed']} answers name no option and {metrics['missing']} are missing; both count as wrong."
+        f"{trust}"
     )

@@ -199,7 +199,10 @@ def read_id(prediction: Mapping[str, Any]) -> str:
 
 
 def read_guess(prediction: Mapping[str, Any], choices: Sequence[str]) -> dict[str, Any]:
-    """`choice_index`, `rationale` and `answer_text` of a prediction; the index is that of the option it names."""
+    """`choice_index`, `rationale`, `answer_text` and `confidence` of a prediction.
+
+    The index is that of the option it names.
+    """
     place = prediction_place(prediction)
     rationale = prediction.get("rationale") or ""
     answer_text = prediction.get("answer_text")
@@ -215,7 +218,21 @@ def read_guess(prediction: Mapping[str, Any], choices: Sequence[str]) -> dict[st
         index = MMCoTProcessor.parse_answer(answer_text, choices)
     else:
         raise ValueError(f"{place} has no answer; give it choice_index (a number) or answer_text (a text).")
-    return {"choice_index": index, "rationale": rationale.strip(), "answer_text": answer_text}
+    return {
+        "choice_index": index,
+        "rationale": rationale.strip(),
+        "answer_text": answer_text,
+        "confidence": read_confidence(prediction.get("confidence"), place),
+    }
+
+
+def read_confidence(value: Any, place: str) -> float | None:
+    """The confidence of a prediction, if it has one."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"{place} has the confidence {shorten(value)}; use a number from 0 to 1, or leave it out.")
+    return float(value)
 
 
 def check_text(text: Any, subject: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from ..configuration.metrics import ACCURACY, CLASSES, METRICS, SIMILARITY
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTProcessor
+from .confidence import score_confidences
 from .intervals import estimate
 from .metrics import RATIONALE_SCORES, chance, rationale_scores
 from .predictions import AnsweredExamples, match_predictions
@@ -49,7 +50,8 @@ def evaluate(
 
     Returns:
         `accuracy` by class and column, in percent; `chance`, what guessing gives there; `rationale` scores as
-        fractions. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. The counts
+        fractions. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`,
+        see [`score_confidences`]. The counts
         `unparsed`, `missing` (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first
         answer counts), each with its first ids as `unparsed_ids` and so on.
 
@@ -70,6 +72,7 @@ def evaluate(
         "accuracy": for_each_group(groups, lambda members: estimate(right[members], ACCURACY.scale)),
         "chance": for_each_group(groups, lambda members: chance([choices[member] for member in members])),
         "rationale": score_rationales(answered, encoder),
+        "confidence": score_confidences(answered.guesses, right),
         **count_ids(answered),
     }
 

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from ..data.examples import IMAGE_HASHES
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.prompt_mmcot import letter
@@ -41,7 +42,7 @@ def generate_texts(
     batch_size: int = 32,
     progress: bool = False,
     **generate_kwargs,
-) -> tuple[list[str], list[list[float] | None]]:
+) -> list[Written]:
     """What the model writes for each example of a data set, in its order. Several processes share the work.
 
     Args:
@@ -53,8 +54,6 @@ def generate_texts(
         progress: show a progress bar on a terminal.
         generate_kwargs: passed on to `generate()`.
 
-    Returns:
-        The texts, and how probable the model finds each option (`None` for stages that write a rationale).
     """
     examples = visible(dataset)
     prompts = build_prompts(processor, examples, stage, written or {})
@@ -62,19 +61,18 @@ def generate_texts(
         examples = without_images(examples)
     was_training = model.training
     model.eval()
-    outputs: dict[int, tuple[str, list[float] | None]] = {}
+    outputs: dict[int, Written] = {}
     hidden = bar_is_hidden(progress)
     for positions in tqdm(own_batches(prompts, batch_size), desc=f"writing {stage}", disable=hidden, leave=False):
         batch = [examples[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])
         inputs.update(image_inputs(processor, batch, features))
         choices = [example["choices"] for example in batch]
-        texts, scores = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
-        outputs.update(zip(positions, zip(texts, scores, strict=True), strict=True))
+        made = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
+        outputs.update(zip(positions, made, strict=True))
     model.train(was_training)
     everything = dict(gather_object(list(outputs.items())))
-    ordered = [everything[position] for position in range(len(prompts))]
-    return [text for text, _ in ordered], [scores for _, scores in ordered]
+    return [everything[position] for position in range(len(prompts))]
 
 
 def build_prompts(
@@ -123,40 +121,47 @@ def predict(
         options: see [`generate_texts`].
 
     Returns:
-        Rows `{id, rationale, answer_text, answer, choice_index, scores, unparsed}` in the order of the data set.
+        Rows `{id, rationale, answer_text, answer, choice_index, scores, confidence, unparsed}` in the order of the
+        data set; the confidence is `None` from models that were not calibrated, and for rationales that were given.
     """
     if features:
         for cache in features.values():
             cache.fill(dataset, progress=False)
         dataset = replace_images_by_hashes(dataset)
 
-    written = {} if rationales is None else {RATIONALE: rationales}
-    *earlier, last = (stage for stage in in_order(models) if stage not in written)
-
-    def generate(stage: str) -> tuple[list[str], list[list[float] | None]]:
-        cache = features[stage] if features else None
-        return generate_texts(models[stage], processor, dataset, stage, written, cache, **options)
-
-    for stage in earlier:
-        written[stage], _ = generate(stage)
-    return prediction_rows(dataset, processor, last, generate(last), written.get(RATIONALE))
+    written = {} if rationales is None else {RATIONALE: [Written(text) for text in rationales]}
+    for stage in in_order(models):
+        if stage not in written:
+            texts = {earlier: [each.text for each in made] for earlier, made in written.items()}
+            written[stage] = generate_texts(
+                models[stage], processor, dataset, stage, texts, features[stage] if features else None, **options
+            )
+    root = models[in_order(models)[0]]
+    return prediction_rows(dataset, processor, written, root.config.confidence_temperature)
 
 
 def prediction_rows(
     dataset: datasets.Dataset,
     processor: MMCoTProcessor,
-    stage: str,
-    written: tuple[Sequence[str], Sequence[list[float] | None]],
-    rationales: Sequence[str] | None = None,
+    written: Mapping[str, Sequence[Written]],
+    temperature: float | None = None,
 ) -> list[dict[str, Any]]:
-    """What the last or only stage wrote as predictions, see [`predict`]; with the rationales it read, if any."""
+    """Predictions from what the stages wrote, see [`predict`].
+
+    Args:
+        dataset: the examples.
+        written: by stage in their order, what its model wrote for each example.
+        temperature: of the confidences, see `MMCoTConfig.confidence_temperature`.
+    """
     rows = []
-    examples = dataset.select_columns(["id", "choices"])
-    for position, (example, text, scores) in enumerate(zip(examples, *written, strict=True)):
-        rationale, answer = processor.split_output(text, stage)
-        if rationales is not None:
-            rationale = processor.parse_rationale(rationales[position])
+    last = list(written)[-1]
+    for example, *texts in zip(dataset.select_columns(["id", "choices"]), *written.values(), strict=True):
+        rationale, answer = processor.split_output(texts[-1].text, last)
+        if RATIONALE in written:
+            rationale = processor.parse_rationale(texts[0].text)
         index = processor.parse_answer(answer, example["choices"])
+        scores = texts[-1].scores
+        confidence = calibrated(log_confidence(texts, index), temperature)
         rows.append(
             {
                 "id": example["id"],
@@ -165,6 +170,7 @@ def prediction_rows(
                 "answer": None if index is None else letter(index),
                 "choice_index": index,
                 "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
+                "confidence": confidence and round(confidence, SCORE_DIGITS),
                 "unparsed": index is None,
             }
         )

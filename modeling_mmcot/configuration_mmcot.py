@@ -136,6 +136,10 @@ class MMCoTConfig(PreTrainedConfig):
         stages (`dict`, *optional*):
             Sub-folder of each stage in the repository, `"."` being the root: two models
             `{"rationale": ".", "answer": "answer"}`, or one model for both (default).
+        confidence_temperature (`float`, *optional*):
+            Makes probabilities into confidences: an answer that the models of all stages together found probable by
+            `p` has the confidence `p ** (1 / confidence_temperature)`. Fitted after training, on examples that were
+            not learned. Without one, answers have no confidence.
         pad_token_id, eos_token_id, decoder_start_token_id (`int`, *optional*):
             Taken from `text_config` where not given.
 
@@ -157,6 +161,7 @@ class MMCoTConfig(PreTrainedConfig):
     missing_image: str = "skip"
     gate_bias: float | int = 0.0
     stages: dict[str, str] | None = None
+    confidence_temperature: float | int | None = None
     is_encoder_decoder: bool = True
     pad_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
@@ -200,6 +205,10 @@ class MMCoTConfig(PreTrainedConfig):
             raise ValueError(
                 f"image_feature_size is {self.image_feature_size}, but the vision tower gives "
                 f"{vision_feature_size(self.vision_config)} numbers per patch. Leave image_feature_size out."
+            )
+        if self.confidence_temperature is not None and not self.confidence_temperature > 0:
+            raise ValueError(
+                f"confidence_temperature is {self.confidence_temperature}; use a number above 0, or leave it out."
             )
         if not self.stages:
             raise ValueError("stages is empty; name at least one stage and its folder.")

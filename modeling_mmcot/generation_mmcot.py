@@ -1,5 +1,6 @@
-"""What a stage's model writes for a batch, and how probable it finds each option. The encoder runs once for both."""
+"""What a stage's model writes for a batch, and how probable it finds it. The encoder runs once for both."""
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import BatchFeature, GenerationConfig, GenerationMixin
 
+from .confidence_mmcot import Written
 from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
 
@@ -29,6 +31,7 @@ MORE_THAN_TEXTS = (
 )
 # Each needs as much memory as a row of a training batch.
 OPTIONS_AT_ONCE = 64
+TOKENS_AT_ONCE = 512
 
 
 def generate_batch(
@@ -38,14 +41,14 @@ def generate_batch(
     stage: str,
     choices: Sequence[Sequence[str]],
     generate_kwargs: Mapping[str, Any],
-) -> tuple[list[str], list[list[float] | None]]:
-    """Texts and option scores of a batch.
+) -> list[Written]:
+    """What the model of a stage writes for each question of a batch.
 
     Args:
         model: of the stage.
         processor: of both stages.
         inputs: the prompts and pictures, as the processor gives them.
-        stage: stages that write nothing but an answer have scores, for others they are `None`.
+        stage: one that writes nothing but an answer has scores, another the probability of its text.
         choices: the options of each question.
         generate_kwargs: passed on to `generate()`.
 
@@ -55,19 +58,23 @@ def generate_batch(
     check_settings(generate_kwargs, model.generation_config)
     inputs = inputs.to(model.device, model.dtype)
     encoder_outputs = model.get_encoder()(**inputs)
-    scores: list[list[float] | None] = [None] * len(choices)
-    if find_stage(stage).only_answers:
-        counts = [len(options) for options in choices]
-        targets = processor.encode_targets(processor.option_targets(max(counts), stage))
-        scores = [*option_scores(model, encoder_outputs, targets, counts)]
     lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
     if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
         # `generate` alone would stop after 20 tokens, in the middle of a rationale.
         generate_kwargs = {"max_new_tokens": processor.max_target_length, **generate_kwargs}
     text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     tokenizer = processor.tokenizer  # for `stop_strings`
-    ids = model.generate(**text, encoder_outputs=encoder_outputs, tokenizer=tokenizer, **generate_kwargs)
-    return processor.batch_decode(ids, skip_special_tokens=True), scores
+    # Of a copy, in which `generate` may repeat the rows for its beams.
+    read = copy.copy(encoder_outputs)
+    ids = model.generate(**text, encoder_outputs=read, tokenizer=tokenizer, **generate_kwargs)
+    texts = processor.batch_decode(ids, skip_special_tokens=True)
+    if find_stage(stage).only_answers:
+        counts = [len(options) for options in choices]
+        targets = processor.encode_targets(processor.option_targets(max(counts), stage))
+        scores = option_scores(model, encoder_outputs, targets, counts)
+        return [Written(*row) for row in zip(texts, scores, strict=True)]
+    sums = text_log_probabilities(model, encoder_outputs, ids)
+    return [Written(text, log_probability=value) for text, value in zip(texts, sums, strict=True)]
 
 
 def check_settings(generate_kwargs: Mapping[str, Any], saved: GenerationConfig) -> None:
@@ -104,6 +111,27 @@ def option_scores(
     chunks = zip(rows.split(OPTIONS_AT_ONCE), options.split(OPTIONS_AT_ONCE), strict=True)
     scores = torch.cat([log_probabilities(model, encoder_outputs, row, targets[option]) for row, option in chunks])
     return [row.softmax(-1).tolist() for row in scores.split(option_counts)]
+
+
+def text_log_probabilities(
+    model: "MMCoTForConditionalGeneration", encoder_outputs: MMCoTEncoderOutput, ids: torch.Tensor
+) -> list[float]:
+    """Logarithms of how probable the model finds texts, their ends included, each given what its row read.
+
+    They are the model's own, whatever sampling, beams or penalties `generate()` chose the texts with.
+
+    Args:
+        model: of the stage that wrote them.
+        encoder_outputs: what it read, `last_hidden_state (batch, text, d_model)`.
+        ids: what `generate()` returned, `(batch, tokens)`, the first of which it was given.
+    """
+    targets = ids[:, 1:]
+    # True up to the last token of each text: what pads it, stands after it.
+    written = (targets != model.config.pad_token_id).flip(-1).cumsum(-1).flip(-1) > 0
+    targets = targets.masked_fill(~written, -100)
+    rows = torch.arange(len(targets), device=targets.device)
+    chunks = rows.split(max(1, TOKENS_AT_ONCE // targets.shape[1]))
+    return torch.cat([log_probabilities(model, encoder_outputs, row, targets[row]) for row in chunks]).tolist()
 
 
 def log_probabilities(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import Pipeline
 
+from .confidence_mmcot import Written, calibrated, log_confidence
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
 from .generation_mmcot import GENERATE_KEYWORDS, generate_batch
 from .prompt_mmcot import letter
@@ -45,8 +46,11 @@ class MMCoTPipeline(Pipeline):
     - `rationale`: what stage 1 wrote, or the input's own; `None` from a model that only answers;
     - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position;
     - `answer_text`: what stage 2 wrote;
-    - `scores`: how probable the model finds each option, given that it is one of them; `None` from a model that writes
-      rationale and answer as one text;
+    - `scores`: how probable the model finds each option, given this rationale and that it is one of them; `None` from
+      a model that writes rationale and answer as one text;
+    - `confidence`: how probable it is that the answer is right. It counts how sure the model was of its rationale,
+      too, which `scores` do not, and is brought to scale on examples that were not learned. `None` from a model for
+      which that was not done, for a rationale of the caller's, and where there is no answer;
     - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
 
     Several threads may ask at once. Where the stages are adapters on one base they take turns at it.
@@ -142,8 +146,9 @@ class MMCoTPipeline(Pipeline):
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
         # By stage, what was written so far for each.
-        written = [{} if example["rationale"] is None else {RATIONALE: example["rationale"]} for example in examples]
-        scores: list[list[float] | None] = [None] * len(examples)
+        written: list[dict[str, Written]] = [
+            {} if example["rationale"] is None else {RATIONALE: Written(example["rationale"])} for example in examples
+        ]
         for stage in in_order(self.stages):
             rows = [row for row, texts in enumerate(written) if stage not in texts]
             if not rows:
@@ -151,24 +156,23 @@ class MMCoTPipeline(Pipeline):
             outputs = self._generate(
                 [examples[row] for row in rows], stage, [written[row] for row in rows], generate_kwargs
             )
-            for row, text, score in zip(rows, *outputs, strict=True):
-                written[row] = {**written[row], stage: text}
-                scores[row] = score
-        answers = {"example": examples, "written": written, "scores": scores}
+            for row, output in zip(rows, outputs, strict=True):
+                written[row][stage] = output
+        answers = {"example": examples, "written": written}
         return answers if batched else {name: values[0] for name, values in answers.items()}
 
     def _generate(
         self,
         examples: list[dict[str, Any]],
         stage: str,
-        written: Sequence[Mapping[str, str]],
+        written: Sequence[Mapping[str, Written]],
         generate_kwargs: dict[str, Any],
-    ) -> tuple[list[str], list[list[float] | None]]:
-        """What a stage's model writes for each example, and how probable it finds each option."""
-        prompts = [
-            self.processor.build_prompt(example, stage, **earlier)
-            for example, earlier in zip(examples, written, strict=True)
-        ]
+    ) -> list[Written]:
+        """What a stage's model writes for each example, after what earlier stages wrote."""
+        prompts = []
+        for example, earlier in zip(examples, written, strict=True):
+            texts = {name: each.text for name, each in earlier.items()}
+            prompts.append(self.processor.build_prompt(example, stage, **texts))
         inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
         choices = [example["choices"] for example in examples]
         with self.stages.use(stage) as model:
@@ -178,17 +182,20 @@ class MMCoTPipeline(Pipeline):
         """The dictionary a user gets."""
         choices = model_outputs["example"]["choices"]
         written = model_outputs["written"]
-        rationale, answer = self.processor.split_output(written[self.answer_stage], self.answer_stage)
+        last = written[self.answer_stage]
+        rationale, answer = self.processor.split_output(last.text, self.answer_stage)
         if RATIONALE in written:
-            rationale = self.processor.parse_rationale(written[RATIONALE])
+            rationale = self.processor.parse_rationale(written[RATIONALE].text)
         index = self.processor.parse_answer(answer, choices)
+        temperature = self.model.config.confidence_temperature
         return {
             "rationale": rationale,
             "answer": None if index is None else letter(index),
             "choice": None if index is None else choices[index],
             "choice_index": index,
             "answer_text": answer,
-            "scores": model_outputs["scores"],
+            "scores": last.scores,
+            "confidence": calibrated(log_confidence(written.values(), index), temperature),
             "parsed": index is not None,
         }
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import datasets
 
-from ..data.examples import written_column
-from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows
-from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from ..data.examples import certainty_column, written_column
+from ..inference.row_files import BATCHES_PER_CHUNK, Row, complete_rows
+from ..modeling_mmcot.confidence_mmcot import Written
+from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES
 from .checkpoints import drop_checkpoints
 from .run import Run
 from .train_model import TrainedModel, load_model, train_into
@@ -16,8 +17,11 @@ def generate_for_next_stage(run: Run, model: TrainedModel, stage: str) -> None:
     """Adds to each split that is scored what the model of a stage writes for its examples."""
     for split in {"validation": None, run.recipe.evaluation.split: None}:
         dataset = run.splits[split]
-        written = texts_of(run, model, dataset, stage, f"{stage}s_{split}.jsonl")
-        run.splits[split] = dataset.add_column(written_column(stage), written)
+        rows = rows_of(run, model, dataset, stage, f"{stage}s_{split}.jsonl")
+        dataset = dataset.add_column(written_column(stage), [row[stage] for row in rows])
+        # Rows of a run that an earlier version began say nothing of it.
+        certainty = [row.get("log_probability") for row in rows]
+        run.splits[split] = dataset.add_column(certainty_column(stage), certainty)
 
 
 def cross_fit_rationales(run: Run) -> None:
@@ -32,7 +36,7 @@ def cross_fit_rationales(run: Run) -> None:
     for index, part in enumerate(parts):
         others = datasets.concatenate_datasets(parts[:index] + parts[index + 1 :])
         model = fold_model(run, index, others)
-        written += texts_of(run, model, part, RATIONALE, f"rationales_train_{index}.jsonl")
+        written += [row[RATIONALE] for row in rows_of(run, model, part, RATIONALE, f"rationales_train_{index}.jsonl")]
     run.splits["train"] = train.add_column(written_column(RATIONALE), written)
 
 
@@ -49,14 +53,28 @@ def fold_model(run: Run, index: int, train: datasets.Dataset) -> TrainedModel:
     return load_model(run, path, arguments)
 
 
-def texts_of(run: Run, model: TrainedModel, dataset: datasets.Dataset, stage: str, name: str) -> list[str]:
+def written_by(dataset: datasets.Dataset, stage: str) -> dict[str, list[Written]]:
+    """What models wrote of the texts that a stage reads, as [`generate_for_next_stage`] added it, by their stages."""
+    return {
+        earlier: [
+            Written(text, log_probability=certainty)
+            for text, certainty in zip(
+                dataset[written_column(earlier)][:], dataset[certainty_column(earlier)][:], strict=True
+            )
+        ]
+        for earlier in STAGES[stage].reads
+    }
+
+
+def rows_of(run: Run, model: TrainedModel, dataset: datasets.Dataset, stage: str, name: str) -> list[Row]:
     """What a model writes for each example; what an earlier call wrote is not written again."""
 
-    def make_rows(part: datasets.Dataset) -> list[dict[str, str]]:
-        texts, _ = model.generate(run, part, stage)
-        return [{"id": identifier, stage: text} for identifier, text in zip(part["id"], texts, strict=True)]
+    def make_rows(part: datasets.Dataset) -> list[Row]:
+        return [
+            {"id": identifier, stage: written.text, "log_probability": written.log_probability}
+            for identifier, written in zip(part["id"], model.generate(run, part, stage), strict=True)
+        ]
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     label = f"{stage}s ({len(dataset)} problems)"
-    rows = complete_rows(run.folder.state / name, dataset, make_rows, chunk, label, text=stage)
-    return [row[stage] for row in rows]
+    return complete_rows(run.folder.state / name, dataset, make_rows, chunk, label, text=stage)

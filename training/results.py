@@ -9,7 +9,6 @@ from accelerate import PartialState
 
 from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.repository import METRICS_FILE, PREDICTIONS_FILE
-from ..data.examples import written_column
 from ..data.image_column import without_images
 from ..evaluation.scores import evaluate, with_whole_rationales
 from ..hub_card import write_card
@@ -17,11 +16,11 @@ from ..hub_card.card import library_versions
 from ..inference.generation import prediction_rows
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows, write_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import RATIONALE
-from .collator import build_row_prompt, written_texts
+from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .collator import build_row_prompt
 from .curves import plot_curves
+from .rationales import written_by
 from .run import Run
-from .run_folder import RunFolder
 from .train_model import TrainedModel
 
 
@@ -41,8 +40,8 @@ def generate_predictions(run: Run, model: TrainedModel, stage: str) -> Predictio
     run.say(f"Answering the {len(run.scored)} problems of {split}.")
 
     def make_rows(part: datasets.Dataset) -> Predictions:
-        rationales = written_texts(part, stage).get(RATIONALE)
-        return prediction_rows(part, run.processor, stage, model.generate(run, part, stage), rationales)
+        written = written_by(part, stage) | {stage: model.generate(run, part, stage)}
+        return prediction_rows(part, run.processor, written, run.confidence_temperature)
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     path = run.folder.state / f"predictions_{split}.jsonl"
@@ -51,8 +50,7 @@ def generate_predictions(run: Run, model: TrainedModel, stage: str) -> Predictio
 
 def rationale_predictions(run: Run) -> Predictions:
     """What the rationale model alone predicts: no answers."""
-    written = run.scored[written_column(RATIONALE)][:], [None] * len(run.scored)
-    return prediction_rows(run.scored, run.processor, RATIONALE, written)
+    return prediction_rows(run.scored, run.processor, written_by(run.scored, ANSWER))
 
 
 def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
@@ -72,7 +70,7 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
         write_rows(folder.root / PREDICTIONS_FILE, predictions)
         folder.write_json(METRICS_FILE, metrics)
         plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
-        name_stages(folder, run.plan.stages)
+        complete_config(run)
         write_card(folder.root, recipe.settings, metrics)
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.mode}")
@@ -92,12 +90,11 @@ def count_cuts(run: Run) -> dict[str, int]:
     return vars(processor.truncation)
 
 
-def name_stages(folder: RunFolder, stages: dict[str, str]) -> None:
-    """Writes into the root's configuration which stages the repository has by now."""
-    config = MMCoTConfig.from_pretrained(folder.root)
-    if config.stages != stages:
-        config.stages = stages
-        config.save_pretrained(folder.root)
+def complete_config(run: Run) -> None:
+    """Writes into the root's configuration which stages the repository has by now, and how sure they may sound."""
+    config = MMCoTConfig.from_pretrained(run.folder.root)
+    config.stages, config.confidence_temperature = run.plan.stages, run.confidence_temperature
+    config.save_pretrained(run.folder.root)
 
 
 def main_score(metrics: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ class Run:
         splits: the examples; what a step adds to them, the next ones read.
         skipped: bad rows of the data set that were left out.
         say: told at each step what happens.
+        confidence_temperature: of its answers, once it is fitted; see `MMCoTConfig`.
     """
 
     recipe: Recipe
@@ -38,6 +39,7 @@ class Run:
     splits: datasets.DatasetDict
     skipped: list[dict[str, Any]]
     say: Callable[[str], None]
+    confidence_temperature: float | None = None
 
     def path(self, model: str) -> Path:
         """Where a model of the run lives."""

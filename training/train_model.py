@@ -14,6 +14,7 @@ from ..configuration import StageArguments
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration
+from ..modeling_mmcot.confidence_mmcot import Written
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts
@@ -35,7 +36,7 @@ class TrainedModel:
     model: MMCoTForConditionalGeneration
     features: FeatureCache | None
 
-    def generate(self, run: Run, dataset: datasets.Dataset, stage: str) -> tuple[list[str], list[list[float] | None]]:
+    def generate(self, run: Run, dataset: datasets.Dataset, stage: str) -> list[Written]:
         """What the model writes for examples of the run, see [`mmcot.inference.generation.generate_texts`]."""
         return generate_texts(
             self.model,

@@ -141,7 +141,7 @@ def free_scores(
     scores = {}
     for stage in learned_stages:
         written = {**written_texts(texts, stage), **own}
-        own[stage], _ = generate_texts(model, processor, dataset, stage, written, features)
+        own[stage] = [each.text for each in generate_texts(model, processor, dataset, stage, written, features)]
         scores[STAGES[stage].score] = score_texts(own[stage], stage, processor, texts)
     return scores
 

@@ -13,6 +13,7 @@ from ..configuration.repository import METRICS_FILE
 from ..hub_card.publish import create_repository, publish
 from ..inference.disk import full_disk_named
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .calibration import calibrate
 from .plan import BOTH
 from .rationales import cross_fit_rationales, generate_for_next_stage
 from .results import Predictions, generate_predictions, hardware, rationale_predictions, score_run
@@ -79,6 +80,7 @@ def two_stages(run: Run) -> Predictions:
     if run.recipe.answer_rationales == "generated":
         cross_fit_rationales(run)
     answer_model = train_model(run, ANSWER)
+    calibrate(run, answer_model, ANSWER)
     return generate_predictions(run, answer_model, ANSWER)
 
 
@@ -89,4 +91,5 @@ def one_model(run: Run) -> Predictions:
     *earlier, last = stages
     for stage in earlier:
         generate_for_next_stage(run, model, stage)
+    calibrate(run, model, last)
     return generate_predictions(run, model, last)

@@ -68,7 +68,8 @@ def test_rows_have_what_the_readme_promises(model, questions, tmp_path):
     rows = predicted(model, questions("q.jsonl"), tmp_path / "out.jsonl", batch_size=20)
     assert rows == read_rows(tmp_path / "out.jsonl")
     for row in rows:
-        assert list(row) == ["id", "rationale", "answer_text", "answer", "choice_index", "scores", "unparsed"]
+        names = ["id", "rationale", "answer_text", "answer", "choice_index", "scores", "confidence", "unparsed"]
+        assert list(row) == names
         assert sum(row["scores"]) == pytest.approx(1, abs=1e-3)
 
 

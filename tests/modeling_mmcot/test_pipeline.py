@@ -12,7 +12,7 @@ from transformers import pipeline
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline
 
 
-KEYS = {"rationale", "answer", "choice", "choice_index", "answer_text", "scores", "parsed"}
+KEYS = {"rationale", "answer", "choice", "choice_index", "answer_text", "confidence", "scores", "parsed"}
 CHOICES = ["red", "blue", "green"]
 SHORT = {"max_new_tokens": 5}
 
@@ -189,6 +189,7 @@ class TestStages:
             "choice": "blue",
             "choice_index": 1,
             "answer_text": "The answer is (B).",
+            "confidence": None,
             "parsed": True,
         }
 
@@ -205,6 +206,7 @@ class TestStages:
             "choice": None,
             "choice_index": None,
             "answer_text": text,
+            "confidence": None,
             "parsed": False,
         }
 

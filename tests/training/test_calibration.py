@@ -1,0 +1,41 @@
+"""The temperature of a run's confidences comes from what its models answer on examples they did not learn."""
+
+import math
+from types import SimpleNamespace
+
+import datasets
+import pytest
+
+from mmcot.data.examples import certainty_column, written_column
+from mmcot.modeling_mmcot.confidence_mmcot import Written
+from mmcot.training.calibration import calibrate
+
+
+@pytest.fixture
+def run(tiny_processor):
+    """A run of 40 problems whose rationales have a probability of 0.25; whoever reads them is sure of option B."""
+    count = 40
+    validation = datasets.Dataset.from_dict(
+        {
+            "choices": [["red", "blue"]] * count,
+            "answer": [1, 0] * (count // 2),
+            written_column("rationale"): ["Solution: It is blue."] * count,
+            certainty_column("rationale"): [math.log(0.25)] * count,
+        }
+    )
+    return SimpleNamespace(
+        splits={"validation": validation}, processor=tiny_processor, say=lambda text: None, confidence_temperature=None
+    )
+
+
+def test_temperature_makes_confidence_what_is_right(run):
+    answer = Written("The answer is (B).", scores=[0.0, 1.0])
+    calibrate(run, SimpleNamespace(generate=lambda run, dataset, stage: [answer] * len(dataset)), "answer")
+    # Half of the answers are right: a probability of 0.25 becomes 0.5.
+    assert run.confidence_temperature == pytest.approx(2.0, rel=1e-3)
+
+
+def test_answers_that_cannot_be_read_say_nothing(run):
+    unread = Written("It is.", scores=[0.5, 0.5])
+    calibrate(run, SimpleNamespace(generate=lambda run, dataset, stage: [unread] * len(dataset)), "answer")
+    assert run.confidence_temperature is None
