@@ -14,6 +14,7 @@ from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
 from ..predictions import match_predictions
 from .charts import DARK, LIGHT, ablation_chart, accuracy_chart
+from .confidence_charts import confidence_chart
 from .mistakes import SHOWN, sort_mistakes
 from .thumbnails import data_uri
 
@@ -32,7 +33,8 @@ def write_report(
     """Writes a report that needs nothing but a browser.
 
     Args:
-        folder: gets `metrics.json`, `report.html`, `accuracy.png` and, with ablations, `ablations.png`.
+        folder: gets `metrics.json`, `report.html`, `accuracy.png`, and where there is something to draw in them
+            `ablations.png` and `confidence.png`.
         predictions, dataset: what was scored; the report shows the wrong answers with their images.
         metrics: what [`evaluate`] returned for them.
         ablations: what [`measure_ablations`] returned.
@@ -52,6 +54,8 @@ def write_report(
     charts = {"accuracy": draw(accuracy_chart, classes, metrics["chance"])}
     if ablations is not None:
         charts["ablations"] = draw(ablation_chart, ablations)
+    if metrics["confidence"]:
+        charts["confidence"] = draw(confidence_chart, metrics["confidence"])
     page = template().render(
         title=folder.resolve().name,
         metrics=metrics,
@@ -90,8 +94,13 @@ def template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(data_uri=data_uri, signed=signed, p_value=p_value)
+    environment.filters.update(data_uri=data_uri, signed=signed, p_value=p_value, percentage=percentage)
     return environment.get_template(TEMPLATE)
+
+
+def percentage(share: float) -> str:
+    """A fraction in percent."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def signed(value: float) -> str:

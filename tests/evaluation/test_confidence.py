@@ -21,6 +21,11 @@ def test_temperature_that_outcomes_were_drawn_with_is_found(temperature):
     assert fit_temperature(logarithms, right) == pytest.approx(temperature, rel=0.05)
 
 
+def test_few_answers_move_it_little():
+    hits = [True] * 24 + [False]
+    assert 1 < fit_temperature([-0.3] * 25, hits) < fit_temperature([-0.3] * 2500, hits * 100) < 10
+
+
 def test_too_few_answers_say_nothing():
     assert fit_temperature([-0.5] * 19 + [None] * 50, [True] * 69) is None
     assert fit_temperature([-0.5] * 20 + [None] * 50, [True] * 69 + [False]) is not None

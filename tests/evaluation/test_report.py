@@ -216,6 +216,19 @@ def test_thumbnails_are_small_whatever_the_picture(mode):
     assert picture.getpixel((0, 0)) == ((255,) * 3 if mode in ("LA", "RGBA", "CMYK") else (0, 0, 0))
 
 
+def test_confidences_are_drawn_where_there_are_any(tmp_path):
+    dataset = make_problems(8)
+    rows = [{"id": str(place), "choice_index": place % 2, "confidence": 0.1 * place} for place in range(8)]
+    write_report(tmp_path / "with", rows, dataset, evaluate(rows, dataset))
+    page = (tmp_path / "with" / "report.html").read_text(encoding="utf-8")
+    assert "8 answers come with a confidence, 35.0\N{NO-BREAK SPACE}% on average" in page
+    assert "calibration error<span>" in page
+    assert (tmp_path / "with" / "confidence.png").stat().st_size > 5000
+    bare = [{"id": row["id"], "choice_index": row["choice_index"]} for row in rows]
+    write_report(tmp_path / "without", bare, dataset, evaluate(bare, dataset))
+    assert "Confidence" not in (tmp_path / "without" / "report.html").read_text(encoding="utf-8")
+
+
 def test_charts_have_a_row_for_each_score():
     score = {"value": 100.0, "n": 3, "low": 40.0, "high": 100.0}
     heights = []
