@@ -229,8 +229,33 @@ def build_training(settings: dict[str, Any]) -> dict[str, StageArguments]:
         own = training_section(settings, name)
         folder = Path(settings["output_dir"], "run", "checkpoints", name)
         values = {"seed": settings["seed"], **shared, **own, "output_dir": str(folder)}
-        training[name] = construct(name, StageArguments, values)
+        try:
+            training[name] = construct(name, StageArguments, values)
+        except RecipeError as error:
+            raise RecipeError(str(error).replace(name, find_culprit(name, shared, own), 1)) from error
     return training
+
+
+def find_culprit(name: str, shared: dict[str, Any], own: dict[str, Any]) -> str:
+    """The key, after its section, without which the library takes a model's training, for it does not say which.
+
+    Where no single key is to blame it is the section.
+    """
+    sections = {**dict.fromkeys(shared, SHARED_SECTION), **dict.fromkeys(own, name)}
+    values = {**shared, **own}
+    for key, section in sections.items():
+        if is_taken({other: value for other, value in values.items() if other != key}):
+            return f"{section}.{key}"
+    return name if is_taken(shared) else SHARED_SECTION
+
+
+def is_taken(values: dict[str, Any]) -> bool:
+    """Whether arguments of a training pass the library's checks."""
+    try:
+        construct("", StageArguments, values)
+    except RecipeError:
+        return False
+    return True
 
 
 def training_section(settings: dict[str, Any], name: str) -> dict[str, Any]:

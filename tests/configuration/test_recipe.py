@@ -235,3 +235,18 @@ def test_file_that_is_missing_or_not_yaml(tmp_path):
     broken.write_text("a: [1")
     with pytest.raises(RecipeError, match="not valid YAML"):
         load_recipe(broken)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["--training.accelerator_config", "'='"], "^training.accelerator_config: .*No such file"),
+        (["--rationale.accelerator_config", "'='"], "^rationale.accelerator_config: .*No such file"),
+        (["--answer.load_best_model_at_end", "true"], "^answer.load_best_model_at_end: .*save and eval strategy"),
+        (["--training.accelerator_config", "'='", "--training.load_best_model_at_end", "true"], "^training: "),
+    ],
+)
+def test_what_only_the_library_refuses_is_said_of_its_key(overrides, message, recipe_file):
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe(recipe_file(rationale={"max_steps": 3}), overrides)
+    assert "\n" not in str(caught.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from mmcot.configuration import RecipeError, StageArguments, load_recipe
+from mmcot.configuration.yaml_text import shortened
 
 
 FILE = "recipe.yaml"
@@ -187,7 +188,7 @@ def damaged_text(rng: random.Random) -> Case:
 def words_of(text: str) -> list[str]:
     """Keys of a damaged recipe: what an error about a value may name instead of the file."""
     starts = [line.partition(":")[0].strip(" -\"'") for line in text.splitlines()]
-    return [word for word in starts if len(word) > 2]
+    return [shortened(word) for word in starts if len(word) > 2]
 
 
 def bad_bytes(rng: random.Random) -> Case:
