@@ -1,16 +1,16 @@
 """What a stage's model writes for a batch, and how probable it finds it. The encoder runs once for both."""
 
 import copy
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import BatchFeature, GenerationConfig, GenerationMixin
+from transformers import BatchFeature
 
 from .confidence_mmcot import Written
 from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
+from .settings_mmcot import check_settings, refusals_name
 
 
 if TYPE_CHECKING:
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from .processing_mmcot import MMCoTProcessor
 
 
-# What users may say to `generate`: all but the inputs, which are the questions.
-GENERATE_KEYWORDS = sorted(
-    {name for name in vars(GenerationConfig()) if not name.startswith("_")}
-    | inspect.signature(GenerationMixin.generate).parameters.keys() - {"self", "inputs", "kwargs"}
-    | {"assistant_tokenizer"}
-)
-# Settings that make `generate` return something else than one text for each question.
-MORE_THAN_TEXTS = (
-    *("num_return_sequences", "return_dict_in_generate"),
-    *("output_scores", "output_logits", "output_attentions", "output_hidden_states"),
-)
 # Each needs as much memory as a row of a training batch.
 OPTIONS_AT_ONCE = 64
 TOKENS_AT_ONCE = 512
@@ -53,20 +42,23 @@ def generate_batch(
         generate_kwargs: passed on to `generate()`.
 
     Raises:
-        ValueError: for settings of `generate()` that give more than one text for each question.
+        ValueError: for settings of `generate()` that are wrong, or give more than one text for each question.
     """
-    check_settings(generate_kwargs, model.generation_config)
+    given = {name: value for name, value in generate_kwargs.items() if value is not None}
+    check_settings(given, model)
     inputs = inputs.to(model.device, model.dtype)
     encoder_outputs = model.get_encoder()(**inputs)
     lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
-    if lengths == (None, None) and not {"max_length", "generation_config"} & generate_kwargs.keys():
+    settings = dict(given)
+    if lengths == (None, None) and not {"max_length", "generation_config"} & given.keys():
         # `generate` alone would stop after 20 tokens, in the middle of a rationale.
-        generate_kwargs = {"max_new_tokens": processor.max_target_length, **generate_kwargs}
+        settings.setdefault("max_new_tokens", processor.max_target_length)
     text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     tokenizer = processor.tokenizer  # for `stop_strings`
     # Of a copy, in which `generate` may repeat the rows for its beams.
     read = copy.copy(encoder_outputs)
-    ids = model.generate(**text, encoder_outputs=read, tokenizer=tokenizer, **generate_kwargs)
+    with refusals_name(given):
+        ids = model.generate(**text, encoder_outputs=read, tokenizer=tokenizer, **settings)
     texts = processor.batch_decode(ids, skip_special_tokens=True)
     if find_stage(stage).only_answers:
         counts = [len(options) for options in choices]
@@ -75,17 +67,6 @@ def generate_batch(
         return [Written(*row) for row in zip(texts, scores, strict=True)]
     sums = text_log_probabilities(model, encoder_outputs, ids)
     return [Written(text, log_probability=value) for text, value in zip(texts, sums, strict=True)]
-
-
-def check_settings(generate_kwargs: Mapping[str, Any], saved: GenerationConfig) -> None:
-    """Refuses what would give several texts for one question, or more than texts, whoever set it."""
-    settings = generate_kwargs.get("generation_config") or saved
-    for name in MORE_THAN_TEXTS:
-        value = generate_kwargs.get(name, getattr(settings, name, None))
-        if value is not None and value != (1 if name == "num_return_sequences" else False):
-            raise ValueError(
-                f"{name} is {value}, but each question gets one text; leave it out, or call generate() of the model."
-            )
 
 
 def option_scores(

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import reprlib
 import struct
 import zlib
 from collections.abc import Mapping
@@ -26,8 +27,9 @@ MAX_MEGAPIXELS = 50
 MAX_PROPORTION = 200
 FETCH_SECONDS = 20
 CHANNELS = (1, 3, 4)
-# What Pillow raises, depending on the format, for a file that is cut short or spoilt.
-SPOILT = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, struct.error, zlib.error)
+# What Pillow raises, depending on the format, for a file that is cut short or spoilt, and for an image whose `info`
+# does not fit its mode.
+SPOILT = (OSError, ValueError, TypeError, SyntaxError, RuntimeError, EOFError, struct.error, zlib.error)
 # Pillow hands PostScript to another program, if there is one.
 DOCUMENTS = {b"%PDF": "a PDF document", b"%!PS": "PostScript", b"\xc5\xd0\xd3\xc6": "PostScript"}
 KINDS = "a path, an address, bytes, or an image of PIL, NumPy or torch"
@@ -35,6 +37,10 @@ KINDS = "a path, an address, bytes, or an image of PIL, NumPy or torch"
 
 class ImageError(ValueError):
     """What is wrong with a picture and what to do, as the end of a sentence: "is empty, 0 bytes; write it again."."""
+
+
+class NoPictureError(ImageError):
+    """Of bytes that no picture begins with."""
 
 
 def to_rgb(image: Any) -> Image.Image:
@@ -68,15 +74,31 @@ def find_fault(image: Any) -> str | None:
 def name_image(image: Any) -> str:
     """What to call a picture in a message."""
     if isinstance(image, Mapping):
-        image = image.get("path") or image.get("bytes")
+        path = image.get("path")
+        image = path if isinstance(path, str) and path else image.get("bytes")
     if isinstance(image, Image.Image):
         return f"of {image.width} x {image.height} pixels"
     if isinstance(image, (np.ndarray, torch.Tensor)):
         return f"of shape {tuple(image.shape)}"
     if isinstance(image, bytes):
         return f"of {len(image)} bytes"
-    name = " ".join(repr(os.fspath(image) if isinstance(image, os.PathLike) else image).split())
-    return name if len(name) <= 100 else f"{name[:80]}...{name[-15:]}"
+    return show(os.fspath(image) if isinstance(image, os.PathLike) else image)
+
+
+class ShortRepr(reprlib.Repr):
+    """Values as texts of bounded length, however long or nested they are, and even if they have none."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python itself refuses to spell out a number of many digits.
+        return super().repr_int(x, level) if abs(x) < 10**60 else "a number of more than 60 digits"
+
+
+def show(value: Any) -> str:
+    """A value in a message: on one line, and not more of it than one reads."""
+    short = ShortRepr()
+    short.maxstring = short.maxother = 200
+    text = " ".join(short.repr(value).split())
+    return text if len(text) <= 100 else f"{text[:80]}...{text[-15:]}"
 
 
 def read_image(image: Any) -> Image.Image:
@@ -106,12 +128,11 @@ def read_text(text: str) -> Image.Image:
         return open_file(text)
     if os.path.exists(text):
         raise ImageError("is a folder or a device; give the path of a picture file.")
-    encoded = decode_base64(text)
-    if text.startswith("data:"):
-        return read_file(io.BytesIO(encoded))
     try:
-        return read_file(io.BytesIO(encoded))
-    except ImageError:
+        return read_file(io.BytesIO(decode_base64(text)))
+    except NoPictureError:
+        if text.startswith("data:"):
+            raise
         raise ImageError(f"does not exist; give {KINDS}.") from None
 
 
@@ -153,7 +174,7 @@ def read_file(file: BinaryIO) -> Image.Image:
     head = file.read(1024)
     file.seek(0)
     if not head:
-        raise ImageError("is empty, 0 bytes; write it again.")
+        raise NoPictureError("is empty, 0 bytes; write it again.")
     for start, kind in DOCUMENTS.items():
         if head.startswith(start):
             raise ImageError(f"is {kind}; save it as PNG or JPEG.")
@@ -162,7 +183,7 @@ def read_file(file: BinaryIO) -> Image.Image:
     except Image.DecompressionBombError:
         raise too_large() from None
     except UnidentifiedImageError:
-        raise ImageError(name_format(head)) from None
+        raise NoPictureError(name_format(head)) from None
     except SPOILT as error:
         raise spoilt(error) from error
     with image:
@@ -181,8 +202,7 @@ def name_format(head: bytes) -> str:
 def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
     """An array of pixels as an image; 0 to 1 where it has fractions, else 0 to 255."""
     if isinstance(array, torch.Tensor):
-        tensor = array.detach().cpu()
-        array = np.asarray(tensor.float() if tensor.is_floating_point() else tensor)
+        array = tensor_to_array(array)
     if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = np.moveaxis(array, 0, 2)
     if (
@@ -203,6 +223,16 @@ def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
         array = array * 255.0
     pixels = np.asarray(array.round(), dtype=np.uint8)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else np.ascontiguousarray(pixels))
+
+
+def tensor_to_array(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor as an array of the same shape."""
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        raise ImageError("is a tensor without plain numbers, sparse, quantized or meta; give a dense one.")
+    if tensor.numel() > max(CHANNELS) * MAX_MEGAPIXELS * 1_000_000:
+        raise too_large()  # before numbers that a tensor repeats are written out
+    tensor = tensor.detach().cpu().resolve_neg()
+    return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)
 
 
 def convert(image: Image.Image) -> Image.Image:

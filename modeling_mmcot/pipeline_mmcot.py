@@ -9,9 +9,11 @@ from transformers import Pipeline
 
 from .confidence_mmcot import Written, calibrated, log_confidence
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
-from .generation_mmcot import GENERATE_KEYWORDS, generate_batch
+from .generation_mmcot import generate_batch
+from .images_mmcot import show
 from .prompt_mmcot import letter
-from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question, show
+from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question
+from .settings_mmcot import COUNTS, GENERATE_KEYWORDS, check_kinds
 from .stages_mmcot import StageModels
 
 
@@ -97,7 +99,7 @@ class MMCoTPipeline(Pipeline):
             ValueError: for what is no question; the message says which of many it is and what to give.
         """
         example = {key: kwargs.pop(key) for key in QUESTION_KEYS if key in kwargs}
-        check_counts(kwargs)
+        check_kinds(kwargs, COUNTS)
         if inputs is None:
             return super().__call__(example, **kwargs)
         if example:
@@ -113,7 +115,9 @@ class MMCoTPipeline(Pipeline):
         return super().__call__(rows, **kwargs)
 
     def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
-        generate_kwargs = generate_kwargs or {}
+        generate_kwargs = {} if generate_kwargs is None else generate_kwargs
+        if not isinstance(generate_kwargs, Mapping):
+            raise ValueError(f"generate_kwargs is {show(generate_kwargs)}; give a mapping of names to values.")
         check_pipeline_keywords([*generate_kwargs, *kwargs], [*GENERATE_KEYWORDS, *QUESTION_KEYS])
         twice = generate_kwargs.keys() & kwargs.keys()
         if twice:
@@ -219,11 +223,3 @@ class MMCoTPipeline(Pipeline):
         if self.answer_model is not self.model:
             folder = self.model.config.stages[ANSWER]
             self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)
-
-
-def check_counts(kwargs: Mapping[str, Any]) -> None:
-    """Refuses numbers of rows and of processes that are none; the library's own words for it do not say which."""
-    for name, least in (("batch_size", 1), ("num_workers", 0)):
-        value = kwargs.get(name, least)
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise ValueError(f"{name} is {show(value)}; give a whole number, at least {least}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .images_mmcot import to_rgb
+from .images_mmcot import show, to_rgb
 
 
 TEXTS = ("context", "hint", "caption", "rationale")
@@ -94,12 +94,6 @@ def list_items(value: Any) -> list[Any] | None:
 def is_empty(value: Any) -> bool:
     """Whether a cell of a table has nothing in it."""
     return value is None or isinstance(value, float) and math.isnan(value)
-
-
-def show(value: Any) -> str:
-    """A value in a message: on one line, and not more of it than one reads."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check_pipeline_keywords(given: Iterable[str], known: Sequence[str]) -> None:

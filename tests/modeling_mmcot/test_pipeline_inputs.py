@@ -164,9 +164,11 @@ class TestKeywords:
                 {"generation_config": GenerationConfig(num_return_sequences=2, num_beams=2)},
                 "num_return_sequences is 2",
             ),
-            ({"batch_size": 0}, "batch_size is 0; give a whole number, at least 1"),
+            ({"batch_size": 0}, "batch_size is 0; give a whole number from 1 "),
             ({"batch_size": "4"}, "batch_size is '4'"),
             ({"num_workers": -1}, "num_workers is -1"),
+            ({"num_workers": 10**9}, "num_workers is 1000000000; give a whole number from 0 to 64"),
+            ({"generate_kwargs": 5}, "generate_kwargs is 5; give a mapping"),
         ],
     )
     def test_what_would_be_ignored_is_refused(self, keywords, message, pipe):
@@ -174,6 +176,33 @@ class TestKeywords:
             pipe(QUESTION, **keywords)
         with pytest.raises(ValueError, match=message):
             pipe([QUESTION], **keywords)
+
+    @pytest.mark.parametrize(
+        ("keywords", "message"),
+        [
+            ({"max_new_tokens": "4"}, "max_new_tokens is '4'; give a whole number from 1 to 100,000"),
+            ({"max_new_tokens": 10**9}, "max_new_tokens is 1000000000; give"),
+            ({"max_length": 10**5000}, "max_length is a number of more than 60 digits; give"),
+            ({"num_beams": 10**6}, "num_beams is 1000000; give a whole number from 1 to 100"),
+            ({"do_sample": 1}, "do_sample is 1; give True or False"),
+            ({"do_sample": True, "temperature": 0}, "temperature is 0; give a number above 0"),
+            ({"top_p": NAN}, "top_p is nan; give a number from 0 to 1"),
+            ({"eos_token_id": 10**9}, "eos_token_id is 1000000000; the model's tokens are 0 to 127"),
+            ({"bad_words_ids": [5]}, r"bad_words_ids is \[5\]; give a list of lists of token ids"),
+            ({"stop_strings": [""]}, r"stop_strings is \[''\]; give a text, or a list of texts"),
+            ({"generation_config": {"num_beams": 2}}, "{'num_beams': 2}; give a GenerationConfig"),
+            ({"generation_config": GenerationConfig(num_beams=10**6)}, "num_beams is 1000000"),
+            ({"streamer": 5}, "streamer is 5; give an object with put"),
+            ({"cache_implementation": "x"}, "generate.. does not take .*, cache_implementation like this: Invalid"),
+        ],
+    )
+    def test_wrong_setting_is_named(self, keywords, message, pipe):
+        with pytest.raises(ValueError, match=message) as caught:
+            pipe(QUESTION, **{**SHORT, **keywords})
+        assert "\n" not in str(caught.value)
+
+    def test_none_says_nothing(self, pipe):
+        assert pipe(QUESTION, num_beams=None, do_sample=None, logits_processor=[], **SHORT) == pipe(QUESTION, **SHORT)
 
     def test_misspelt_field_is_refused_with_the_right_name(self, pipe):
         pytest.raises(ValueError, pipe, **QUESTION, imgae=RED).match("'imgae' is neither .* did you mean 'image'")
