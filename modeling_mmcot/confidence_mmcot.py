@@ -1,7 +1,7 @@
 """What a model wrote and how probable it found it, and the confidence in an answer that follows from both."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -53,9 +53,3 @@ def calibrated(logarithm: float | None, temperature: float | None) -> float | No
         temperature: see `MMCoTConfig.confidence_temperature`; without one, nothing is claimed.
     """
     return None if logarithm is None or temperature is None else math.exp(logarithm / temperature)
-
-
-def mean_scores(samples: Sequence[Written]) -> list[float]:
-    """The mean of what several texts of the answer stage gave each option."""
-    rows = [each.scores for each in samples if each.scores is not None]
-    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]

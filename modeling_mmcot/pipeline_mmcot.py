@@ -3,23 +3,35 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from transformers import Pipeline
 
+from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written, calibrated, log_confidence
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
-from .generation_mmcot import generate_batch
 from .images_mmcot import show
 from .prompt_mmcot import letter
 from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question
-from .settings_mmcot import COUNTS, GENERATE_KEYWORDS, check_kinds
+from .samples_mmcot import SAMPLING, choose
+from .settings_mmcot import COUNTS, GENERATE_KEYWORDS, OWN_SETTINGS, STAGE_SETTINGS, check_kinds
 from .stages_mmcot import StageModels
+from .streaming_mmcot import stream_pieces
 
 
 if TYPE_CHECKING:
     from .modeling_mmcot import MMCoTForConditionalGeneration
     from .processing_mmcot import MMCoTProcessor
+
+
+@dataclass
+class Parsed:
+    """What the texts of all stages say: the rationale, the answer's text, and which option that names."""
+
+    rationale: str | None
+    answer_text: str
+    index: int | None
 
 
 @dataclass
@@ -54,6 +66,16 @@ class MMCoTPipeline(Pipeline):
       too, which `scores` do not, and is brought to scale on examples that were not learned. `None` from a model for
       which that was not done, for a rationale of the caller's, and where there is no answer;
     - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
+    - `reason`: why there is no answer; `None` where there is one.
+
+    Further arguments of a call:
+
+    - `num_samples=8` averages `scores` over eight rationales that the model draws. The answer is the option with the
+      best mean, `agreement` the share of the rationales that lead to it, and `rationale` the most probable of those.
+    - `abstain_below=0.5` gives no answer that has a lower confidence.
+    - `rationale_kwargs`, `answer_kwargs`: arguments of `generate` for one stage.
+    - `return_all=True` adds `prompts` and `texts`, by stage.
+    - `on_error="return"` puts `{"error": "..."}` in the place of a question that cannot be asked.
 
     Several threads may ask at once. Where the stages are adapters on one base they take turns at it.
     """
@@ -85,12 +107,13 @@ class MMCoTPipeline(Pipeline):
 
     def __call__(  # type: ignore[override]
         self, inputs: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None, **kwargs
-    ) -> dict[str, Any] | list[dict[str, Any]] | Iterator[dict[str, Any]]:
+    ) -> Any:
         """Answers one question, given as a mapping or as keywords, or many.
 
         Args:
             inputs: a mapping, a list of them, or any other iterable of them (a `datasets.Dataset`, a generator).
-            kwargs: the fields of one question; `batch_size`; arguments of `generate` for both stages.
+            kwargs: the fields of one question; `batch_size`; arguments of `generate` for both stages; and what the
+                class says of `num_samples` and the others.
 
         Returns:
             One dictionary, a list of them in order, or for other iterables an iterator over them.
@@ -114,24 +137,57 @@ class MMCoTPipeline(Pipeline):
             return super().__call__(list(rows), **kwargs) if inputs else []
         return super().__call__(rows, **kwargs)
 
+    def stream(self, inputs: Mapping[str, Any] | None = None, **kwargs) -> Iterator[str | dict[str, Any]]:
+        """Answers one question; takes what a call takes.
+
+        Yields:
+            The rationale in pieces, as stage 1 writes it, then the dictionary of the whole answer. Closing the
+            iterator ends the work. Where stage 1 has nothing to write, the answer comes alone.
+        """
+        if RATIONALE not in self.stages:
+            yield self(inputs, **kwargs)
+            return
+        settings = kwargs.pop("rationale_kwargs", None) or {}
+
+        def ask(streaming: dict[str, Any]) -> dict[str, Any]:
+            return self(inputs, rationale_kwargs={**settings, **streaming}, **kwargs)
+
+        yield from stream_pieces(ask, self.processor.tokenizer, self._visible)
+
+    def _visible(self, text: str) -> str:
+        """What there is to see of a rationale that is being written: nothing before its cue is complete."""
+        return "" if find_stage(RATIONALE).cue.startswith(text.strip()) else self.processor.parse_rationale(text)
+
     def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
+        own = {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}
+        own = {name: value for name, value in own.items() if value is not None}
+        check_kinds(own, OWN_SETTINGS)
         generate_kwargs = {} if generate_kwargs is None else generate_kwargs
         if not isinstance(generate_kwargs, Mapping):
             raise ValueError(f"generate_kwargs is {show(generate_kwargs)}; give a mapping of names to values.")
-        check_pipeline_keywords([*generate_kwargs, *kwargs], [*GENERATE_KEYWORDS, *QUESTION_KEYS])
+        of_stages = [name for stage in STAGE_SETTINGS.values() for name in own.get(stage, {})]
+        check_pipeline_keywords([*generate_kwargs, *of_stages], GENERATE_KEYWORDS)
+        check_pipeline_keywords(kwargs, [*GENERATE_KEYWORDS, *OWN_SETTINGS, *QUESTION_KEYS])
         twice = generate_kwargs.keys() & kwargs.keys()
         if twice:
             raise ValueError(f"{min(twice)} is given twice, by itself and in generate_kwargs; give it once.")
-        return {}, {**generate_kwargs, **kwargs}, {}
+        before, forward, after = (
+            {name: own[name] for name in names if name in own}
+            for names in (["on_error"], ["num_samples", *STAGE_SETTINGS.values()], ["abstain_below", "return_all"])
+        )
+        return before, {**generate_kwargs, **kwargs, **forward}, after
 
-    def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:  # type: ignore[override]
+    def preprocess(  # type: ignore[override]
+        self, inputs: Mapping[str, Any] | Row, on_error: str = "raise"
+    ) -> dict[str, Any]:
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
-        if not isinstance(inputs, Row):
-            return {"example": self._read(inputs)}
         try:
-            return {"example": self._read(inputs.value)}
+            return {"example": self._read(inputs.value if isinstance(inputs, Row) else inputs)}
         except ValueError as error:
-            raise ValueError(f"inputs[{inputs.position}]: {error}") from None
+            if on_error == "return":
+                return {"example": {"error": str(error)}}
+            place = f"inputs[{inputs.position}]: " if isinstance(inputs, Row) else ""
+            raise ValueError(f"{place}{error}") from None
 
     def _read(self, row: Any) -> dict[str, Any]:
         """A question with all that the stages of this model need."""
@@ -146,62 +202,85 @@ class MMCoTPipeline(Pipeline):
             )
         return example
 
-    def _forward(self, model_inputs: dict[str, Any], **generate_kwargs) -> dict[str, Any]:  # type: ignore[override]
+    def _forward(  # type: ignore[override]
+        self, model_inputs: dict[str, Any], num_samples: int = 1, **settings
+    ) -> dict[str, Any]:
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
-        # By stage, what was written so far for each.
-        written: list[dict[str, Written]] = [
-            {} if example["rationale"] is None else {RATIONALE: Written(example["rationale"])} for example in examples
-        ]
-        for stage in in_order(self.stages):
-            rows = [row for row, texts in enumerate(written) if stage not in texts]
-            if not rows:
-                continue
-            outputs = self._generate(
-                [examples[row] for row in rows], stage, [written[row] for row in rows], generate_kwargs
-            )
-            for row, output in zip(rows, outputs, strict=True):
-                written[row][stage] = output
-        answers = {"example": examples, "written": written}
+        asked = [example for example in examples if "error" not in example]
+        if num_samples > 1:
+            self._require_samples(asked)
+        copies = [example for example in asked for _ in range(num_samples)]
+        written = iter(
+            write_stages(self.stages, self.processor, copies, self._by_stage(settings, num_samples > 1))
+            if copies
+            else []
+        )
+        samples = [[] if "error" in example else list(islice(written, num_samples)) for example in examples]
+        answers = {"example": examples, "samples": samples}
         return answers if batched else {name: values[0] for name, values in answers.items()}
 
-    def _generate(
-        self,
-        examples: list[dict[str, Any]],
-        stage: str,
-        written: Sequence[Mapping[str, Written]],
-        generate_kwargs: dict[str, Any],
-    ) -> list[Written]:
-        """What a stage's model writes for each example, after what earlier stages wrote."""
-        prompts = []
-        for example, earlier in zip(examples, written, strict=True):
-            texts = {name: each.text for name, each in earlier.items()}
-            prompts.append(self.processor.build_prompt(example, stage, **texts))
-        inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
-        choices = [example["choices"] for example in examples]
-        with self.stages.use(stage) as model:
-            return generate_batch(model, self.processor, inputs, stage, choices, generate_kwargs)
+    def _by_stage(self, settings: Mapping[str, Any], sampled: bool) -> dict[str, dict[str, Any]]:
+        """The settings of each stage's `generate()`."""
+        own = {stage: settings.get(name, {}) for stage, name in STAGE_SETTINGS.items()}
+        if own[RATIONALE] and RATIONALE not in self.stages:
+            raise ValueError("rationale_kwargs are for a stage that writes rationales, which this model has not.")
+        common = {name: value for name, value in settings.items() if name not in STAGE_SETTINGS.values()}
+        by_stage = {stage: {**common, **own[ANSWER]} for stage in self.stages}
+        if RATIONALE in by_stage:
+            by_stage[RATIONALE] = {**(SAMPLING if sampled else {}), **common, **own[RATIONALE]}
+        return by_stage
 
-    def postprocess(self, model_outputs: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
+    def _require_samples(self, examples: Sequence[Mapping[str, Any]]) -> None:
+        """Refuses to sample rationales where there is nothing to sample, or no scores to average."""
+        if RATIONALE not in self.stages or not find_stage(self.answer_stage).only_answers:
+            raise ValueError("num_samples averages over rationales, which this model has no stage for; leave it out.")
+        if any(example["rationale"] is not None for example in examples):
+            raise ValueError("num_samples averages over rationales of the model; leave it out, or the 'rationale'.")
+
+    def postprocess(  # type: ignore[override]
+        self, model_outputs: dict[str, Any], abstain_below: float | None = None, return_all: bool = False
+    ) -> dict[str, Any]:
         """The dictionary a user gets."""
-        choices = model_outputs["example"]["choices"]
-        written = model_outputs["written"]
-        last = written[self.answer_stage]
-        rationale, answer = self.processor.split_output(last.text, self.answer_stage)
-        if RATIONALE in written:
-            rationale = self.processor.parse_rationale(written[RATIONALE].text)
-        index = self.processor.parse_answer(answer, choices)
-        temperature = self.model.config.confidence_temperature
-        return {
-            "rationale": rationale,
+        example, samples = model_outputs["example"], model_outputs["samples"]
+        if "error" in example:
+            return dict(example)
+        choices = example["choices"]
+        parts = [self._parse(written, choices) for written in samples]
+        written, part, agreement = samples[0], parts[0], {}
+        scores = written[self.answer_stage].scores
+        if len(samples) > 1:
+            choice = choose([list(each.values()) for each in samples], [each.index for each in parts])
+            written, part = samples[choice.sample], parts[choice.sample]
+            scores, agreement = choice.scores, {"agreement": choice.agreement}
+        confidence = calibrated(log_confidence(written.values(), part.index), self.model.config.confidence_temperature)
+        reason = reason_for_silence(part.index, confidence, abstain_below)
+        index = part.index if reason is None else None
+        answer = {
+            "rationale": part.rationale,
             "answer": None if index is None else letter(index),
             "choice": None if index is None else choices[index],
             "choice_index": index,
-            "answer_text": answer,
-            "scores": last.scores,
-            "confidence": calibrated(log_confidence(written.values(), index), temperature),
-            "parsed": index is not None,
+            "answer_text": part.answer_text,
+            "scores": scores,
+            "confidence": confidence,
+            **agreement,
+            "parsed": part.index is not None,
+            "reason": reason,
         }
+        return {**answer, **self._everything(example, written)} if return_all else answer
+
+    def _parse(self, written: Mapping[str, Written], choices: Sequence[str]) -> "Parsed":
+        """What stands in the texts of all stages."""
+        rationale, answer = self.processor.split_output(written[self.answer_stage].text, self.answer_stage)
+        if RATIONALE in written:
+            rationale = self.processor.parse_rationale(written[RATIONALE].text)
+        return Parsed(rationale, answer, self.processor.parse_answer(answer, choices))
+
+    def _everything(self, example: Mapping[str, Any], written: Mapping[str, Written]) -> dict[str, Any]:
+        """By stage, what it read and what it wrote."""
+        prompts = {stage: build_prompt(self.processor, example, stage, written) for stage in in_order(self.stages)}
+        return {"prompts": prompts, "texts": {stage: each.text for stage, each in written.items()}}
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves a whole repository: both stages, the processor and the code.
@@ -223,3 +302,17 @@ class MMCoTPipeline(Pipeline):
         if self.answer_model is not self.model:
             folder = self.model.config.stages[ANSWER]
             self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)
+
+
+def reason_for_silence(index: int | None, confidence: float | None, abstain_below: float | None) -> str | None:
+    """Why there is no answer; `None` where there is one."""
+    if index is None:
+        return "the text names no option, or several"
+    if abstain_below is None:
+        return None
+    if confidence is None:
+        raise ValueError(
+            "abstain_below looks at the confidence, and this answer has none: its model was not calibrated, or the "
+            "rationale is yours; leave abstain_below out."
+        )
+    return f"its confidence, {confidence:.2f}, is below {abstain_below}" if confidence < abstain_below else None

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers.generation.configuration_utils import BaseWatermarkingConfig
 
+from .configuration_mmcot import ANSWER, RATIONALE
 from .images_mmcot import show
 
 
@@ -29,6 +30,7 @@ MORE_THAN_TEXTS = (
 MOST_TOKENS = 100_000
 MOST_BEAMS = 100
 MOST_WORKERS = 64
+MOST_SAMPLES = 1000
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
@@ -120,6 +122,15 @@ KINDS: dict[str, Allowed] = {
 }
 # What the pipeline itself is told.
 COUNTS = {"batch_size": whole(1), "num_workers": whole(0, MOST_WORKERS)}
+MAPPING = Allowed("a mapping of names to values", lambda value: isinstance(value, Mapping))
+STAGE_SETTINGS = {RATIONALE: "rationale_kwargs", ANSWER: "answer_kwargs"}
+OWN_SETTINGS = {
+    **dict.fromkeys(STAGE_SETTINGS.values(), MAPPING),
+    "num_samples": whole(1, MOST_SAMPLES),
+    "abstain_below": SHARE,
+    "return_all": FLAG,
+    "on_error": Allowed("'raise' or 'return'", lambda value: value in ("raise", "return")),
+}
 
 
 def check_settings(settings: Mapping[str, Any], model: PreTrainedModel) -> None:

@@ -27,8 +27,8 @@ def folders():
 def tree(page):
     """The entries of a page's file tree: what stands before two or more spaces, in a block without language."""
     text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    block = next(block for block in blocks if "modeling_mmcot/  " in block)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    block = next(block for language, block in blocks if not language and "modeling_mmcot/  " in block)
     return [
         entry for line in block.splitlines() for entry in re.split(r"\s{2,}", line) if re.fullmatch(r"[\w-]+/", entry)
     ]

@@ -24,7 +24,10 @@ from .pictures import TEXTS as PICTURE_TEXTS
 
 LONGEST_LINE = 500
 FIELDS = ("question", "choices", "image", "context", "hint", "caption", "rationale")
-OUTPUTS = {"rationale", "answer", "choice", "choice_index", "answer_text", "scores", "parsed", "confidence"}
+OUTPUTS = {
+    *("rationale", "answer", "choice", "choice_index", "answer_text", "scores", "parsed", "confidence", "reason"),
+}
+FURTHER = {"agreement", "prompts", "texts"}  # where they were asked for
 RED = Image.new("RGB", (16, 16), "red")
 
 
@@ -93,6 +96,7 @@ USUAL = [
     *("use_cache", "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "stop_strings"),
     *("generation_config", "early_stopping", "bad_words_ids", "max_time", "batch_size", "num_workers"),
     *("generate_kwargs", "num_return_sequences", "eos_token_id"),
+    *("num_samples", "abstain_below", "return_all", "on_error", "rationale_kwargs", "answer_kwargs"),
 ]
 UNKNOWN = ["max_new_token", "x", "images", "input_ids", "pixel_values", "encoder_outputs", "labels", "timeout"]
 
@@ -207,7 +211,7 @@ def settings(rng: random.Random) -> Case:
         if callable(keywords[name]) and name == "custom_generate":
             del keywords[name]  # what a function of the caller's own does wrong is its own affair
             continue
-        if name == "generate_kwargs" and rng.random() < 0.7:
+        if name.endswith("_kwargs") and rng.random() < 0.7:
             keywords[name] = {rng.choice([*USUAL, *UNKNOWN]): rng.choice(VALUES)}
         if name == "num_workers" and keywords[name] in (1, 2, 3):
             del keywords[name]  # processes are not what is tried here
@@ -244,13 +248,17 @@ def outcome(case: Case, pipe: MMCoTPipeline) -> str:
 def find_fault(answer: dict[str, Any]) -> str | None:
     """What is wrong with an answer."""
     json.dumps(answer, allow_nan=False)
+    if answer.keys() == {"error"}:
+        return judge(answer["error"]) if judge(answer["error"]) != "refused" else None
     scores = answer["scores"]
-    if answer.keys() != OUTPUTS or abs(sum(scores) - 1) > 1e-4 or min(scores) < 0:
+    if answer.keys() - FURTHER != OUTPUTS or abs(sum(scores) - 1) > 1e-4 or min(scores) < 0:
         return f"is {answer!r:.200}"
     if answer["confidence"] is not None and not 0 <= answer["confidence"] <= 1:
         return f"is {answer!r:.200}"
     is_empty = answer["answer"] is answer["choice"] is answer["choice_index"] is None
-    return f"parsed or not? {answer!r:.200}" if answer["parsed"] == is_empty else None
+    if is_empty != (answer["reason"] is not None):
+        return f"answered or not? {answer!r:.200}"
+    return f"parsed or not? {answer!r:.200}" if not answer["parsed"] and not is_empty else None
 
 
 def judge(message: str) -> str:

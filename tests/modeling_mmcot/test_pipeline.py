@@ -12,7 +12,7 @@ from transformers import pipeline
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline
 
 
-KEYS = {"rationale", "answer", "choice", "choice_index", "answer_text", "confidence", "scores", "parsed"}
+KEYS = {"rationale", "answer", "choice", "choice_index", "answer_text", "confidence", "scores", "parsed", "reason"}
 CHOICES = ["red", "blue", "green"]
 SHORT = {"max_new_tokens": 5}
 
@@ -191,6 +191,7 @@ class TestStages:
             "answer_text": "The answer is (B).",
             "confidence": None,
             "parsed": True,
+            "reason": None,
         }
 
     @pytest.mark.parametrize("text", ["red or blue", "", "The answer is (C)."])
@@ -208,6 +209,7 @@ class TestStages:
             "answer_text": text,
             "confidence": None,
             "parsed": False,
+            "reason": "the text names no option, or several",
         }
 
     def test_answer_stage_reads_what_the_rationale_stage_wrote(self, pipe, written_by):
