@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .places import find_model
+from ..configuration.places import find_model
+from .shared_options import add_revision
 
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ EXAMPLE = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("--model", required=True, help="run folder or Hub id")
-    parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
+    add_revision(parser)
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="run the model's own Python files, not those of this package"
     )

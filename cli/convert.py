@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .places import find_model
+from ..configuration.places import find_model
 
 
 SUMMARY = "make a repository of officially released weights"

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from .places import find_dataset, find_model
-from .shared_options import add_batch_size, add_data_options, data_arguments
+from ..configuration.places import find_dataset, find_model
+from .shared_options import add_batch_size, add_data_options, add_revision, data_arguments
 
 
 SUMMARY = "score predictions, of this or any other system, and write a report"
@@ -19,6 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--predictions", type=Path, help="JSON lines with id and answer_text or choice_index")
     source.add_argument("--model", help="instead: run folder or Hub id that is to predict first")
+    add_revision(parser)
     add_data_options(parser)
     parser.add_argument("--output", required=True, type=Path, help="folder for metrics.json and report.html")
     parser.add_argument("--by", nargs="+", default=[], metavar="COLUMN", help="columns to report accuracy by")
@@ -37,7 +38,10 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--update-card puts ablations into a card; give --ablations, too.")
     if options.ablations and not options.model:
         raise ValueError("--ablations asks a model again without its pictures; give --model instead of --predictions.")
-    model = find_model(options.model) if options.model else ""
+    if options.revision and not options.model:
+        raise ValueError("--revision is one of --model; leave it out.")
+    revision = options.revision
+    model = find_model(options.model, revision) if options.model else ""
     find_dataset(options.dataset)
     from ..configuration.repository import PREDICTIONS_FILE, find_repository
     from ..data import load_splits, pick_split
@@ -52,13 +56,13 @@ def run(options: argparse.Namespace) -> None:
     dataset = pick_split(load_splits(options.dataset, data), options.split)
     if model:
         options.predictions = options.output / PREDICTIONS_FILE
-        rows = predict_file(model, options.dataset, options.split, options.predictions, data, options.batch_size)
-    if options.ablations:
-        models, processor, features = load_trained(model)
         size = options.batch_size
+        rows = predict_file(model, options.dataset, options.split, options.predictions, data, size, revision)
+    if options.ablations:
+        models, processor, features = load_trained(model, revision)
         ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
     elif model:
-        processor = load_processor(find_repository(model))
+        processor = load_processor(find_repository(model, revision))
     if model:
         dataset = with_whole_rationales(dataset, processor)
     compared = options.compare

@@ -3,7 +3,8 @@
 import argparse
 from functools import partial
 
-from .places import find_parts
+from ..configuration.places import find_parts
+from ..configuration.recipe_file import read_settings
 
 
 SUMMARY = "compute a recipe's vision features ahead of its training"
@@ -21,10 +22,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Fills the cache of vision features."""
-    from ..configuration import load_recipe
-
-    recipe = load_recipe(options.recipe, options.overrides)
-    find_parts(recipe)
+    settings = read_settings(options.recipe, options.overrides)
+    find_parts(settings)  # before seconds of imports
+    from ..configuration.recipe import build_recipe
     from ..training.run_features import fill_features
 
-    fill_features(recipe, say=partial(print, flush=True))
+    fill_features(build_recipe(settings), say=partial(print, flush=True))

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from .places import find_dataset, find_model
-from .shared_options import add_batch_size, add_data_options, data_arguments
+from ..configuration.places import find_dataset, find_model
+from .shared_options import add_batch_size, add_data_options, add_revision, data_arguments
 
 
 SUMMARY = "answer a data set into a file; the same command goes on after a stop"
@@ -16,6 +16,7 @@ EXAMPLE = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("--model", required=True, help="run folder or Hub id")
+    add_revision(parser)
     add_data_options(parser)
     parser.add_argument("--output", required=True, type=Path, help="JSON-lines file of predictions")
     add_batch_size(parser)
@@ -23,9 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Answers the data set."""
-    model = find_model(options.model)
+    model = find_model(options.model, options.revision)
     find_dataset(options.dataset)
     from ..inference.predict import predict_file
 
-    data = data_arguments(options)
-    predict_file(model, options.dataset, options.split, options.output, data, options.batch_size)
+    data, size, revision = data_arguments(options), options.batch_size, options.revision
+    predict_file(model, options.dataset, options.split, options.output, data, size, revision)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from ..configuration import DataArguments
 
 
+def add_revision(parser: argparse.ArgumentParser) -> None:
+    """Which state of a model that is on the Hub."""
+    parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Which problems, and how they are read."""
     parser.add_argument("--dataset", required=True, help="folder, file, Hub id or sketchqa")

@@ -3,7 +3,8 @@
 import argparse
 from functools import partial
 
-from .places import find_parts
+from ..configuration.places import find_parts
+from ..configuration.recipe_file import read_settings
 
 
 SUMMARY = "train both stages of a recipe; --key value overrides it"
@@ -18,10 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Trains what the recipe says."""
-    from ..configuration import load_recipe
-
-    recipe = load_recipe(options.recipe, options.overrides)
-    find_parts(recipe)
+    settings = read_settings(options.recipe, options.overrides)
+    find_parts(settings)  # before seconds of imports
+    from ..configuration.recipe import build_recipe
     from ..training.two_stage import run_recipe
 
-    run_recipe(recipe, say=partial(print, flush=True))
+    run_recipe(build_recipe(settings), say=partial(print, flush=True))

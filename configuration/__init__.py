@@ -3,19 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..modeling_mmcot import MMCoTConfig
-from .annotations import RecipeError
-from .arguments import (
-    DataArguments,
-    EvaluationArguments,
-    HubArguments,
-    LoraArguments,
-    ModelArguments,
-    ProcessorArguments,
-)
-
 
 if TYPE_CHECKING:
+    from ..modeling_mmcot import MMCoTConfig
+    from .annotations import RecipeError
+    from .arguments import (
+        DataArguments,
+        EvaluationArguments,
+        HubArguments,
+        LoraArguments,
+        ModelArguments,
+        ProcessorArguments,
+    )
     from .recipe import Recipe, load_recipe
     from .training_arguments import StageArguments
 
@@ -34,8 +33,16 @@ __all__ = [
     "load_recipe",
 ]
 
-# Imported on first use: the arguments of training bring the Trainer's libraries, which nothing else needs.
-LATER = {"Recipe": ".recipe", "load_recipe": ".recipe", "StageArguments": ".training_arguments"}
+# Imported on first use: arguments bring transformers, those of training the Trainer's libraries, which nobody needs to
+# read a file or to find a model.
+PLACES = {
+    "..modeling_mmcot": ["MMCoTConfig"],
+    ".annotations": ["RecipeError"],
+    ".arguments": [name for name in __all__ if name.endswith("Arguments") and name != "StageArguments"],
+    ".recipe": ["Recipe", "load_recipe"],
+    ".training_arguments": ["StageArguments"],
+}
+LATER = {name: module for module, names in PLACES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,11 +1,9 @@
-"""JSON, YAML and other texts as files: read with errors that name the file and say what to do, and written whole."""
+"""JSON and other texts as files: read with errors that name the file and say what to do, and written whole."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
-
-from .yaml_text import parse_yaml
 
 
 RESTORE = "restore it from a copy, or train again"
@@ -26,15 +24,6 @@ def read_json(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise damaged(path, error, remedy) from error
-    return require_mapping(path, content, remedy)
-
-
-def read_yaml(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
-    """What a YAML file holds, see [`read_json`]."""
-    try:
-        content = parse_yaml(path.read_bytes())
-    except ValueError as error:
         raise damaged(path, error, remedy) from error
     return require_mapping(path, content, remedy)
 

@@ -1,6 +1,6 @@
 """Recipes: a YAML file, overridden by the command line, as checked dataclasses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,11 +26,11 @@ from .arguments import (
     ProcessorArguments,
     Seed,
 )
+from .recipe_file import read_settings
 from .training_arguments import StageArguments
-from .yaml_text import parse_yaml, shortened
+from .yaml_text import shortened
 
 
-LARGEST_FILE = 200_000  # bytes
 SHARED_SECTION = "training"
 ONE_STAGE = "one_stage"
 MODEL_SECTIONS = (*CHAIN, "joint", ONE_STAGE)
@@ -96,68 +96,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: for anything that is missing, unknown, of the wrong type or out of range.
     """
-    settings = read_settings(path)
-    apply_overrides(settings, overrides)
-    return build_recipe(settings)
-
-
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings in a recipe file, of today or older, as plain data; only their YAML is checked.
-
-    Raises:
-        RecipeError: for a file that is absent, unreadable, no YAML, or holds something else than settings.
-    """
-    name = shortened(str(path), 300)
-    try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe {name}; give the path of a YAML file.") from None
-    except IsADirectoryError:
-        raise RecipeError(f"{name} is a folder; give the path of a YAML file.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RecipeError(f"Cannot read the recipe {name}: {reason}. Give the path of a YAML file.") from error
-    if len(content) > LARGEST_FILE:
-        raise RecipeError(f"{name} is larger than {LARGEST_FILE // 1000} kB, so it is no recipe; give a YAML file.")
-    try:
-        settings = parse_yaml(content)
-    except ValueError as error:
-        raise RecipeError(f"{name} is not valid YAML: {error}.") from None
-    if not isinstance(settings, dict):
-        raise RecipeError(f"{name} must hold 'key: value' lines.")
-    return with_words_of_today(settings)
-
-
-def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Puts `--section.key value` words into the settings; a value is read as YAML."""
-    for key, text in override_pairs(overrides):
-        *sections, name = key.split(".")
-        target = settings
-        for depth, section in enumerate(sections, start=1):
-            if target.get(section) is None:
-                target[section] = {}
-            target = target[section]
-            if not isinstance(target, dict):
-                parent = ".".join(sections[:depth])
-                raise RecipeError(f"--{shortened(key)}: {parent} is {shown(target)}, no section with keys in it.")
-        try:
-            target[name] = parse_yaml(text)
-        except ValueError as error:
-            example = f"--{key} '\"some text\"'"
-            raise RecipeError(f"--{key} {shown(text)}: not valid YAML: {error}. Quote a text: {example}.") from None
-
-
-def override_pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Key and value of each override, which come as `--key value` or as `--key=value`."""
-    words = iter(overrides)
-    for word in words:
-        key, equals, value = word.partition("=")
-        text = value if equals else next(words, "--")
-        if not key.startswith("--") or not all(key[2:].split(".")) or (not equals and text.startswith("--")):
-            given = shown(" ".join(overrides))
-            raise RecipeError(f"Overrides come as --key value pairs; cannot read {given} from {shown(word)} on.")
-        yield key[2:], text
+    return build_recipe(read_settings(path, overrides))
 
 
 def with_words_of_today(settings: dict[str, Any]) -> dict[str, Any]:

@@ -6,16 +6,13 @@ from typing import Any
 
 import yaml
 from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import (
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    StrictDataclassError,
-)
+from huggingface_hub.errors import LocalEntryNotFoundError, StrictDataclassError
 from huggingface_hub.utils import SafetensorsFileMetadata
 
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, MMCoTConfig, in_order, stages_are_adapters
-from .plain_files import damaged, read_json, read_yaml
+from .places import find_model
+from .plain_files import damaged, read_json
+from .recipe_file import read_settings
 from .weight_files import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_WEIGHTS,
@@ -52,12 +49,14 @@ class Repository:
         folder: where its files are.
         config: its configuration, from the root.
         on_hub: whether the weights are on the Hub.
+        revision: its commit, tag or branch on the Hub; the main branch where not given.
     """
 
     name: str
     folder: Path
     config: MMCoTConfig
     on_hub: bool = False
+    revision: str | None = None
 
     @property
     def place(self) -> str:
@@ -107,7 +106,7 @@ class Repository:
     def _weight_header(self, path: Path) -> SafetensorsFileMetadata | None:
         if path.is_file():  # of the Hub, too, once it was used
             return read_header(path)
-        return read_header_on_hub(self.name, self.path_on_hub(path)) if self.on_hub else None
+        return read_header_on_hub(self.name, self.path_on_hub(path), self.revision) if self.on_hub else None
 
     def path_on_hub(self, path: Path) -> str:
         """The name of one of its files within it."""
@@ -166,7 +165,7 @@ class Repository:
     def read_recipe(self) -> dict[str, Any]:
         """What `recipe.yaml` holds, the settings of the run; empty where there is none."""
         path = self.folder / RECIPE_FILE
-        return read_yaml(path, "restore it from a copy, or remove it") if path.is_file() else {}
+        return read_settings(path) if path.is_file() else {}
 
     def read_card(self) -> dict[str, Any] | None:
         """The metadata of the card; `None` where there is no card."""
@@ -179,19 +178,24 @@ class Repository:
             raise damaged(path, error, "mend the lines between the dashes at its top, or remove it") from error
 
 
-def find_repository(name: str | Path) -> Repository:
+def find_repository(name: str | Path, revision: str | None = None) -> Repository:
     """The trained folder of that name, or else the repository of the Hub, of which all but the weights is downloaded.
+
+    Args:
+        name: folder or Hub id.
+        revision: commit, tag or branch of a Hub id.
 
     Raises:
         ValueError: where there is neither, or something else; says what to do.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return open_folder(folder)
-    if folder.exists():
-        raise ValueError(f"{name} is a file; give the trained folder that it lies in.")
-    folder = download_descriptions(str(name))
-    return Repository(str(name), folder, read_config(folder), on_hub=True)
+    place = find_model(str(name), revision)
+    if Path(place).is_dir():
+        return open_folder(place)
+    try:
+        folder = Path(snapshot_download(place, revision=revision, allow_patterns=DESCRIPTIONS))
+    except LocalEntryNotFoundError as error:
+        raise ValueError(f"The Hub cannot be reached for all of {place}; check the network.") from error
+    return Repository(place, folder, read_config(folder), on_hub=True, revision=revision)
 
 
 def open_folder(folder: str | Path) -> Repository:
@@ -201,25 +205,6 @@ def open_folder(folder: str | Path) -> Repository:
         ValueError: where there is none, or something else; says what to do.
     """
     return Repository(str(folder), Path(folder), read_config(Path(folder)))
-
-
-def download_descriptions(name: str) -> Path:
-    """The folder with what describes a repository of the Hub.
-
-    Raises:
-        ValueError: where there is none of that name, or no way to it.
-    """
-    missing = f"There is no folder {name}"
-    if name.startswith((".", "/", "~")):
-        raise ValueError(f"{missing}; give a trained folder or a Hub id.")
-    try:
-        return Path(snapshot_download(name, allow_patterns=DESCRIPTIONS))
-    except HFValidationError as error:
-        raise ValueError(f"{missing}; give a trained folder or a Hub id.") from error
-    except RepositoryNotFoundError as error:
-        raise ValueError(f"{missing}, and no such repository on the Hub; check the name and your token.") from error
-    except LocalEntryNotFoundError as error:
-        raise ValueError(f"{missing}, and the Hub cannot be reached; check the name and the network.") from error
 
 
 def read_config(folder: Path) -> MMCoTConfig:

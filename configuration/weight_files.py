@@ -69,7 +69,7 @@ def read_header(path: Path) -> SafetensorsFileMetadata:
     return parse_local_safetensors_file_metadata(path)
 
 
-def read_header_on_hub(repository: str, name: str) -> SafetensorsFileMetadata | None:
+def read_header_on_hub(repository: str, name: str, revision: str | None = None) -> SafetensorsFileMetadata | None:
     """The same of a file of the Hub, which is not downloaded for it; `None` where there is no such file.
 
     Raises:
@@ -77,7 +77,7 @@ def read_header_on_hub(repository: str, name: str) -> SafetensorsFileMetadata | 
         ConnectionError: where the Hub cannot be reached.
     """
     try:
-        return HfApi().parse_safetensors_file_metadata(repository, name)
+        return HfApi().parse_safetensors_file_metadata(repository, name, revision=revision)
     except EntryNotFoundError:
         return None
     except SafetensorsParsingError as error:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..configuration.plain_files import read_json, read_yaml
+from ..configuration.plain_files import read_json
+from ..configuration.recipe_file import read_settings
 from ..configuration.repository import (
     CARD_FILE,
     CONFIG_FILE,
@@ -117,7 +118,7 @@ def content_of(path: Path, repo_id: str) -> Path | bytes:
     if path.name == CARD_FILE:
         return name_repository(path.read_text(encoding="utf-8"), repo_id).encode()
     if path.name == RECIPE_FILE:
-        settings = without_local_paths(read_yaml(path))
+        settings = without_local_paths(read_settings(path))
         return format_yaml(settings).encode()
     if path.name not in REWRITTEN:
         return path

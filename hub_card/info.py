@@ -17,11 +17,12 @@ BYTES = weights.BYTES | {"int8": 1}
 CARD_FIELDS = ("license", "base_model", "datasets", "pipeline_tag")
 
 
-def describe(model: str | Path) -> str:
+def describe(model: str | Path, revision: str | None = None) -> str:
     """Stages, parts, parameters, memory, results, and whether code and configuration fit each other.
 
     Args:
         model: trained folder or Hub id. Of the weights only the headers are read.
+        revision: commit, tag or branch of a Hub id.
 
     Returns:
         Lines of text, each a heading and what there is.
@@ -29,7 +30,7 @@ def describe(model: str | Path) -> str:
     Raises:
         ValueError: for what is no repository of this package, and for a file of it that is damaged.
     """
-    repository = find_repository(model)
+    repository = find_repository(model, revision)
     repository.require_undamaged()
     repository.read_recipe()
     headings = {

@@ -12,14 +12,20 @@ from ..modeling_mmcot.stages_mmcot import StageModels, load_whole
 from .features import FeatureCache, open_caches
 
 
-def load_trained(model: str | Path) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:
+def load_trained(
+    model: str | Path, revision: str | None = None
+) -> tuple[StageModels, MMCoTProcessor, dict[str, FeatureCache]]:
     """The models of a trained folder or Hub id, ready on this process's device, their processor, and the caches of
     what their frozen towers say of pictures.
+
+    Args:
+        model: folder or Hub id.
+        revision: commit, tag or branch of a Hub id.
 
     Raises:
         ValueError: for a folder whose training has not come to an end, and for one that is damaged.
     """
-    repository = find_repository(model)
+    repository = find_repository(model, revision)
     models, processor = load_stages(repository), load_processor(repository)
     for stage in models:
         models[stage].to(PartialState().device).eval()
@@ -34,7 +40,7 @@ def load_stages(repository: Repository) -> StageModels:
     """
     repository.require_whole()
     with one_line_errors(repository.place):
-        return StageModels(load_whole(MMCoTForConditionalGeneration, repository.place))
+        return StageModels(load_whole(MMCoTForConditionalGeneration, repository.place, revision=repository.revision))
 
 
 def load_processor(repository: Repository) -> MMCoTProcessor:
@@ -45,7 +51,7 @@ def load_processor(repository: Repository) -> MMCoTProcessor:
     """
     repository.require_processor()
     with one_line_errors(repository.place):
-        return MMCoTProcessor.from_pretrained(repository.place)
+        return MMCoTProcessor.from_pretrained(repository.place, revision=repository.revision or "main")
 
 
 @contextmanager

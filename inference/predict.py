@@ -26,6 +26,7 @@ def predict_file(
     output: Path,
     data: DataArguments | None = None,
     batch_size: int = 32,
+    revision: str | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Answers a split of a data set; what an interrupted call with the same arguments answered is kept.
@@ -35,32 +36,36 @@ def predict_file(
         spec: data set, see `mmcot.data.load_splits`.
         output: JSON-lines file of predictions; beside it, `.run.json` notes what they were made from.
         batch_size: problems generated together.
+        revision: commit, tag or branch of a Hub id.
 
     Raises:
         ValueError: if the file holds predictions of another model or data set, or another process writes it.
         OSError: if it cannot be written.
     """
     data = data or DataArguments()
-    repository = find_repository(model)
+    repository = find_repository(model, revision)
     repository.require_whole()
     dataset = pick_split(load_splits(spec, data), split)
     require_options(dataset, f"The split {split!r} of {spec}")
     dataset = visible(dataset)
-    origin = {"model": model, "weights": weight_stamps(repository), "dataset": spec, "split": split, **asdict(data)}
+    name = f"{model}@{revision}" if revision else model
+    origin = {"model": name, "weights": weight_stamps(repository), "dataset": spec, "split": split, **asdict(data)}
     output.parent.mkdir(parents=True, exist_ok=True)
     refusal = f"Another process writes {output}. Wait until it has ended, or name another output."
     with full_disk_named(output.parent), held_alone(output.with_name(f".{output.name}.lock"), refusal):
         claim(output, origin)
-        rows = predict_into(output, model, dataset, batch_size)
+        rows = predict_into(output, model, dataset, batch_size, revision)
     if PartialState().is_main_process:
         unparsed = sum(row["unparsed"] for row in rows)
         say(f"{len(rows)} predictions in {output}, {unparsed} of them without an answer that could be read.")
     return rows
 
 
-def predict_into(output: Path, model: str, dataset: datasets.Dataset, batch_size: int) -> list[dict[str, Any]]:
+def predict_into(
+    output: Path, model: str, dataset: datasets.Dataset, batch_size: int, revision: str | None = None
+) -> list[dict[str, Any]]:
     """Completes a file of predictions."""
-    models, processor, features = load_trained(model)
+    models, processor, features = load_trained(model, revision)
     for cache in features.values():
         cache.fill(dataset)
 

@@ -11,7 +11,8 @@ from accelerate import PartialState
 
 from ..configuration import Recipe, RecipeError
 from ..configuration.plain_files import damaged, read_json, replace_text
-from ..configuration.recipe import SHARED_SECTION, is_of_hub, read_section, read_settings
+from ..configuration.recipe import SHARED_SECTION, is_of_hub, read_section, with_words_of_today
+from ..configuration.recipe_file import read_settings
 from ..configuration.repository import RECIPE_FILE
 from ..configuration.yaml_text import format_yaml
 from ..inference.disk import held_alone
@@ -108,7 +109,7 @@ def open_run_folder(recipe: Recipe) -> Iterator[RunFolder]:
 def claim_folder(folder: RunFolder, recipe: Recipe) -> None:
     """Leaves the recipe in its folder, or refuses a folder with another one."""
     path = folder.root / RECIPE_FILE
-    if path.exists() and what_is_trained(read_settings(path)) != what_is_trained(recipe.settings):
+    if path.exists() and what_is_trained(with_words_of_today(read_settings(path))) != what_is_trained(recipe.settings):
         raise RecipeError(
             f"{folder.root} holds a run of another recipe: its {path.name} differs. "
             "Choose another output_dir, or remove the folder."

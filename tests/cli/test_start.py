@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
 from transformers.pipelines import PIPELINE_REGISTRY
 
+import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline
 from mmcot.cli.main import VERBS, main
 
 
+RECIPES = Path(mmcot.__file__).parent / "configuration"
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib"}
 NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]
 
@@ -25,9 +28,23 @@ def python(*words):
 def test_words_alone_import_nothing_heavy(words):
     done = python("-X", "importtime", "-m", "mmcot.cli", *words)
     assert done.returncode == (2 if words == ["train"] else 0)
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
-    assert "argparse" in imported
-    assert not imported & HEAVY
+    assert not imported(done.stderr) & HEAVY
+
+
+def imported(times):
+    """The libraries that Python says that it imported."""
+    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in times.splitlines() if "|" in line}
+    assert "argparse" in names
+    return names
+
+
+@pytest.mark.parametrize("recipe", ["lora.yaml", "own-data.yaml"])
+def test_hub_out_of_reach_is_said_before_torch_is_imported(recipe, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    done = python("-X", "importtime", "-m", "mmcot.cli", "train", str(RECIPES / recipe))
+    assert done.returncode == 1
+    assert "google/flan-t5-base, and the Hub at http://127.0.0.1:9 cannot be reached" in done.stderr.splitlines()[-1]
+    assert "torch" not in imported(done.stderr)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +79,7 @@ def test_ctrl_c_during_imports_is_one_line(module, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPT)
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-m", "mmcot.cli", "train", str(tmp_path / "recipe.yaml")],
+        [sys.executable, "-m", "mmcot.cli", "train", str(RECIPES / "sketchqa.yaml"), "--output_dir", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": path, "INTERRUPTED": module},
         capture_output=True,
         text=True,

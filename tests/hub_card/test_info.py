@@ -16,8 +16,8 @@ def lines_of(text):
     return dict(line.split("  ", 1) for line in text.splitlines())
 
 
-def told(folder):
-    return {heading: text.strip() for heading, text in lines_of(describe(folder)).items()}
+def told(folder, revision=None):
+    return {heading: text.strip() for heading, text in lines_of(describe(folder, revision)).items()}
 
 
 @pytest.fixture
@@ -102,13 +102,26 @@ def test_other_code_and_lost_classes_are_named(two_stages):
     assert code.endswith("config.json names processing_mmcot.MMCoTProcessor, not there")
 
 
-def test_hub_repository_is_read_without_its_weights(two_stages, hub, logged_in, monkeypatch, tmp_path):
-    folder, _ = two_stages
-    publish(folder, "org/name")
-    hub.requests.clear()
+@pytest.fixture
+def empty_cache(hub, logged_in, monkeypatch, tmp_path):
+    """Nothing of the Hub was used here before."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     address = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+
+
+def test_revision_of_a_hub_repository(two_stages, hub, empty_cache):
+    folder, _ = two_stages
+    publish(folder, "org/name", revision="trial")
+    with pytest.raises(ValueError, match="has no config.json"):
+        describe("org/name")
+    assert told("org/name", "trial")["parameters"] == told(folder)["parameters"]
+
+
+def test_hub_repository_is_read_without_its_weights(two_stages, hub, empty_cache, tmp_path):
+    folder, _ = two_stages
+    publish(folder, "org/name")
+    hub.requests.clear()
     of_hub, local = told("org/name"), told(folder)
     assert of_hub.pop("repository") == "org/name"
     del local["repository"]
@@ -127,22 +140,22 @@ def test_what_is_no_repository(tmp_path):
         describe(tmp_path)
     with pytest.raises(ValueError, match="There is no folder"):
         describe(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="There is no folder no/name/of/the/hub; give a trained folder or a Hub id"):
+    with pytest.raises(ValueError, match="no folder no/name/of/the/hub; give a folder that exists or a Hub id"):
         describe("no/name/of/the/hub")
 
 
 def test_name_that_is_nowhere(two_stages, hub, logged_in, monkeypatch):
     monkeypatch.chdir(two_stages[0].parent)
-    with pytest.raises(ValueError, match="There is no folder ./rum; give") as missing:
+    with pytest.raises(ValueError, match=r"There is no folder ./rum \(did you mean run\?\)") as missing:
         describe("./rum")
     assert "\n" not in str(missing.value)
-    with pytest.raises(ValueError, match="no folder org/nothing, and no such repository on the Hub; check the name"):
+    with pytest.raises(ValueError, match="no folder org/nothing, and the Hub has no model .*; check the name"):
         describe("org/nothing")
-    with pytest.raises(ValueError, match=r"run/config\.json is a file; give the trained folder"):
+    with pytest.raises(ValueError, match=r"run/config\.json is a file; give the folder of a model"):
         describe("run/config.json")
 
 
 def test_hub_that_is_not_there(monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ValueError, match="no folder org/name, and the Hub cannot be reached; check"):
+    with pytest.raises(ValueError, match="no folder org/name, and the Hub at .* cannot be reached .*; check"):
         describe("org/name")

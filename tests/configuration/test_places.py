@@ -5,9 +5,9 @@ import socket
 import pytest
 from huggingface_hub import HfApi, constants
 
-from mmcot.cli import places
 from mmcot.cli.main import main
-from mmcot.cli.places import find_dataset, find_model
+from mmcot.configuration import places
+from mmcot.configuration.places import find_dataset, find_model
 
 
 MISTYPED = "runs/quikstart"
@@ -73,6 +73,33 @@ def test_hub_is_asked_for_what_is_not_here(hub, logged_in):
     assert find_model("org/name") == "org/name"
     with pytest.raises(ValueError, match="no such revision"):
         find_model("org/name", "nowhere")
+
+
+def test_folder_has_no_revisions(folder):
+    with pytest.raises(ValueError, match="runs/quickstart is here and has no revisions.*leave out 'v1'"):
+        find_model("runs/quickstart", "v1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ask", "--question", "q", "--choices", "a", "b", "--model"],
+        ["predict", "--dataset", "sketchqa", "--output", "p.jsonl", "--model"],
+        ["evaluate", "--dataset", "sketchqa", "--output", "report", "--model"],
+        ["info"],
+    ],
+    ids=" ".join,
+)
+def test_every_verb_that_takes_a_model_takes_its_revision(words, hub, logged_in, capsys):
+    HfApi(hub.url, token="hf_owner").create_repo("org/name")
+    assert main([*words, "org/name", "--revision", "nowhere"]) == 1
+    assert "the model org/name of the Hub has no such revision" in capsys.readouterr().err
+
+
+def test_revision_without_a_model_is_refused(capsys):
+    words = ["evaluate", "--predictions", "p.jsonl", "--dataset", "sketchqa", "--output", "report"]
+    assert main([*words, "--revision", "v1"]) == 1
+    assert "--revision is one of --model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("spec", ["sketchqa:train=1", "data/problems.json"])

@@ -1,24 +1,20 @@
-"""What a name on the command line leads to: a folder of this machine, or a repository of the Hub.
+"""What a name leads to: a folder of this machine, or a repository of the Hub. Importing this is quick.
 
 The libraries find that out, too, but after a minute of tries where the Hub is out of reach, and then blame the folder.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from ..configuration import Recipe
+from typing import Any
 
 
 # Seconds that the Hub has to say whether it knows a name.
 PATIENCE = 3
+CHECK = "check the name and the network"
 
 
 def find_model(name: str, revision: str | None = None) -> str:
@@ -32,12 +28,19 @@ def find_model(name: str, revision: str | None = None) -> str:
     return find(name, "model", revision)
 
 
-def find_parts(recipe: Recipe) -> None:
-    """Refuses a recipe that names a checkpoint or a data set that is nowhere, see [`find_model`]."""
-    model = recipe.model
-    for name in filter(None, (model.text_model, model.tokenizer, model.vision_model)):
-        find_model(name)
-    find_dataset(recipe.dataset)
+def find_parts(settings: Mapping[str, Any]) -> None:
+    """Refuses settings of a recipe that name a checkpoint or a data set that is nowhere, see [`find_model`].
+
+    What is wrong with the settings themselves is left to the recipe.
+    """
+    model = settings.get("model")
+    for key in ("text_model", "tokenizer", "vision_model"):
+        name = model.get(key) if isinstance(model, dict) else None
+        if isinstance(name, str):
+            find_model(name)
+    dataset = settings.get("dataset")
+    if isinstance(dataset, str):
+        find_dataset(dataset)
 
 
 def find_dataset(spec: str) -> None:
@@ -50,6 +53,8 @@ def find(name: str, kind: str, revision: str | None = None) -> str:
     """The path or id of a `model` or `dataset`."""
     path = Path(name).expanduser()
     if path.exists():
+        if revision:
+            raise ValueError(f"{name} is here and has no revisions, only the Hub's have; leave out {revision!r}.")
         return os.path.expanduser(name)
     fault = fault_of_name(name, kind, revision)
     if fault:
@@ -109,7 +114,7 @@ def fault_of_hub(name: str, kind: str, revision: str | None) -> str:
     try:
         return explain(answers.get(timeout=PATIENCE), f"{kind} {name}")
     except Empty:
-        return f"the Hub at {HfApi().endpoint} did not answer within {PATIENCE} seconds"
+        return f"the Hub at {HfApi().endpoint} did not answer within {PATIENCE} seconds; {CHECK}"
 
 
 def explain(error: Exception | None, wanted: str) -> str:
@@ -128,4 +133,4 @@ def explain(error: Exception | None, wanted: str) -> str:
             return f"the Hub has no {wanted} that you may read; check the name and your token"
         case HfHubHTTPError():
             return f"the Hub refused the {wanted}: {error.server_message or error}"
-    return f"the Hub at {HfApi().endpoint} cannot be reached ({error})"
+    return f"the Hub at {HfApi().endpoint} cannot be reached ({error}); {CHECK}"
