@@ -8,6 +8,7 @@ from transformers import CONFIG_MAPPING
 
 from ..modeling_mmcot.configuration_mmcot import MMCoTConfig
 from .annotations import Range, check_fields, nearest
+from .recipe_file import BROUGHT_ALONG
 
 
 Count = Annotated[int, Range(at_least=1)]
@@ -15,6 +16,8 @@ Positive = Annotated[float, Range(above=0)]
 NotNegative = Annotated[float, Range(at_least=0)]
 Share = Annotated[float, Range(at_least=0, below=1)]
 Seed = Annotated[int, Range(at_least=0, below=2**32 - 1)]
+# Fields of `MMCoTConfig` that a trained model may change; a gate that has learned only ignores where it would start.
+CHANGEABLE = ("freeze_vision", "missing_image", "attn_implementation", "gate_bias")
 # Column that training adds, by which examples of like length come together.
 PROMPT_LENGTH = "prompt_length"
 
@@ -47,8 +50,13 @@ class DataArguments(Section):
 
 @dataclass
 class ModelArguments(Section):
-    """`model`: where the model comes from, either existing checkpoints, or sizes to start from scratch."""
+    """`model`: where the model comes from: a trained folder, existing checkpoints, or sizes to start from scratch."""
 
+    origin: str | None = field(default=None, metadata={"key": "from"})
+    """Trained, converted or published folder, or Hub id, to go on from: each stage with its own model, language model,
+    image encoder and fusion, in the same words. Under `lora`, adapters are put on it."""
+    revision: str | None = None
+    """Branch, tag or commit of the Hub id in `from`."""
     text_model: str | None = None
     """Folder or Hub id of an encoder-decoder language model, for instance `google/flan-t5-base`."""
     text_config: dict[str, Any] | None = None
@@ -77,13 +85,30 @@ class ModelArguments(Section):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.origin is not None:
+            self._check_origin()
+            return
+        if self.revision is not None:
+            raise ValueError("revision is that of the Hub id in from, which is not given; leave revision out.")
         if (self.text_model is None) == (self.text_config is None):
-            raise ValueError("give either text_model (a checkpoint) or text_config (a start from scratch).")
+            raise ValueError(
+                "give either text_model (a checkpoint) or text_config (a start from scratch), or else from (a trained "
+                "folder)."
+            )
         if self.vision_model is not None and self.vision_config is not None:
             raise ValueError("vision_model and vision_config exclude each other; keep one of them.")
         for name, settings in (("text_config", self.text_config), ("vision_config", self.vision_config)):
             if settings is not None:
                 check_network(name, **settings)
+
+    def _check_origin(self):
+        """Refuses what contradicts the folder that is gone on from."""
+        for key in BROUGHT_ALONG:
+            if getattr(self, key) != getattr(ModelArguments, key, None):
+                raise ValueError(f"from is a whole model, which brings its own {key}; leave {key} or from out.")
+        for key in self.config:
+            if key not in CHANGEABLE:
+                raise ValueError(f"config.{key} of a trained model cannot be changed; leave config.{key} or from out.")
 
 
 def check_network(name: str, model_type: Any = None, **settings: Any) -> None:
@@ -134,8 +159,9 @@ class LoraArguments(Section):
     """Share of an adapter's inputs that is dropped in training."""
     target_modules: str = r"language_model\..*\.(q|v|q_proj|v_proj)"
     """Regular expression that the full name of a linear layer must match to get an adapter."""
-    merge: bool = False
-    """Add each trained adapter to the base model, so that the run ends with whole models."""
+    merge: bool | None = None
+    """Add each trained adapter to its model, so that the run ends with whole models. By default only where the stages
+    go on from models of their own (`model.from`), which leave no base to share."""
 
 
 @dataclass

@@ -33,11 +33,12 @@ def find_parts(settings: Mapping[str, Any]) -> None:
 
     What is wrong with the settings themselves is left to the recipe.
     """
-    model = settings.get("model")
-    for key in ("text_model", "tokenizer", "vision_model"):
-        name = model.get(key) if isinstance(model, dict) else None
+    model = settings["model"] if isinstance(settings.get("model"), dict) else {}
+    for key in ("from", "text_model", "tokenizer", "vision_model"):
+        name = model.get(key)
         if isinstance(name, str):
-            find_model(name)
+            revision = model.get("revision") if key == "from" else None
+            find_model(name, None if revision is None else str(revision))
     dataset = settings.get("dataset")
     if isinstance(dataset, str):
         find_dataset(dataset)

@@ -154,8 +154,9 @@ def check_section(name: str, kind: type, values: dict[str, Any]) -> None:
 
 def construct(name: str, kind: type, values: dict[str, Any]) -> Any:
     """A dataclass whose own checks name the section."""
+    names = keys_of(kind)
     try:
-        return kind(**values)
+        return kind(**{names[key].name: value for key, value in values.items()})
     except Exception as error:  # the library's checks raise whatever they come across
         raise RecipeError(f"{name}: {shortened(' '.join(str(error).split()), 500)}") from error
 

@@ -9,6 +9,12 @@ from .yaml_text import parse_yaml, shortened
 
 
 LARGEST_FILE = 200_000  # bytes
+# The key that names a trained folder to go on from, and the keys of `model` for what that brings along.
+ORIGIN = "model.from"
+BROUGHT_ALONG = (
+    *("text_model", "text_config", "tokenizer", "vocab_size", "vision_model", "vision_config", "image_size"),
+    "fast_start",
+)
 
 
 def read_settings(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -45,8 +51,14 @@ def read_settings(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
 
 
 def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Puts `--section.key value` words into the settings; a value is read as YAML."""
-    for key, text in override_pairs(overrides):
+    """Puts `--section.key value` words into the settings; a value is read as YAML.
+
+    A trained folder named there takes the place of all parts of a model that the file names.
+    """
+    pairs = list(override_pairs(overrides))
+    if ORIGIN in dict(pairs) and isinstance(settings.get("model"), dict):
+        settings["model"] = {key: value for key, value in settings["model"].items() if key not in BROUGHT_ALONG}
+    for key, text in pairs:
         *sections, name = key.split(".")
         target = settings
         for depth, section in enumerate(sections, start=1):

@@ -3,17 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from ..configuration.repository import CONFIG_FILE, PROCESSOR_CONFIG_FILE, Repository
 from ..configuration.weight_files import WEIGHTS
-from ..inference.load import load_processor, one_line_errors
-from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration
-from ..modeling_mmcot.stages_mmcot import load_whole, require_all_parameters
+from ..inference.load import load_processor, load_stage
+from ..modeling_mmcot import MMCoTConfig
 from .official import official_config, official_state_dict
 
 
@@ -48,24 +46,6 @@ def write(repository: Repository, output: Path, say: Callable[[str], None]) -> N
         say(f"T5ForMultimodalGeneration.from_pretrained('{folder}', patch_size=({patches[0]}, {patches[1]}))")
     for note in differences(config):
         say(note)
-
-
-def load_stage(repository: Repository, stage: str) -> MMCoTForConditionalGeneration:
-    """The whole model of a stage, an adapter merged into its base.
-
-    Raises:
-        ValueError: where its parameters are not all there.
-    """
-    folder = repository.stages[stage]
-    path = str(repository.folder / folder)
-    with one_line_errors(path):
-        if not repository.has_adapters:
-            return load_whole(MMCoTForConditionalGeneration, path)
-        base = load_whole(MMCoTForConditionalGeneration, str(repository.folder))
-        adapted = PeftModel.from_pretrained(base, path)
-    saved = {name for header in repository.weight_headers(folder) for name in header.tensors}
-    require_all_parameters(path, get_peft_model_state_dict(adapted).keys() - saved)
-    return cast(MMCoTForConditionalGeneration, adapted.merge_and_unload())
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, target: Path) -> None:

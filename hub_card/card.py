@@ -15,7 +15,7 @@ from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, in_order, stages_are_adapters
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, MMCoTConfig, in_order, stages_are_adapters
 from . import tables
 from .local_paths import without_local_paths
 from .markdown import code_block, code_span, inline, python_text
@@ -43,7 +43,8 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     """
     repository = open_folder(folder)
     name, parameters = folder.resolve().name, count_by_folder(repository)
-    fill_card(name, settings, metrics, repository.stages, parameters).save(folder / CARD_FILE)
+    card = fill_card(name, settings, metrics, repository.stages, parameters, repository.config)
+    card.save(folder / CARD_FILE)
 
 
 def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
@@ -89,6 +90,7 @@ def fill_card(
     metrics: Mapping[str, Any],
     stages: Mapping[str, str],
     parameters: Mapping[str, int],
+    config: MMCoTConfig | None = None,
 ) -> ModelCard:
     """The card, of plain data.
 
@@ -97,16 +99,17 @@ def fill_card(
         settings, metrics: see [`write_card`].
         stages: folder of each stage.
         parameters: of each folder, see [`count_by_folder`].
+        config: of the model at the root, for a run that went on from a trained folder.
     """
     stages = {stage: stages[stage] for stage in in_order(stages)}
     labels = folder_labels(stages)
-    model, data = settings["model"], describe_data(settings["dataset"])
+    model, data = described_model(settings["model"], config), describe_data(settings["dataset"])
     pictures = bool(model.get("vision_model") or model.get("vision_config"))
     accuracy, scores = metrics.get("accuracy", {}), metrics["rationale"]
     split = (settings.get("evaluation") or {}).get("split", "test")
     versions = metrics.get("versions") or {}
     return ModelCard.from_template(
-        metadata(name, settings, metrics, data, PICTURE_TASK if pictures else TEXT_TASK),
+        metadata(name, settings, metrics, data, PICTURE_TASK if pictures else TEXT_TASK, stages),
         template_path=str(TEMPLATE),
         title=inline(name),
         repository=python_text(name),
@@ -116,6 +119,8 @@ def fill_card(
         adapters=stages_are_adapters(stages),
         text_model=part_name(model, "text"),
         vision_model=part_name(model, "vision") if pictures else "",
+        origin=linked(model["from"]) if model.get("from") else "",
+        revision=code_span(model["revision"]) if model.get("revision") else "",
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,
@@ -135,11 +140,29 @@ def fill_card(
     )
 
 
+def described_model(model: Mapping[str, Any], config: MMCoTConfig | None) -> Mapping[str, Any]:
+    """The section `model` of a recipe; of one that names a trained folder, with the kinds of network that it holds."""
+    if model.get("from") is None or config is None:
+        return model
+    parts: dict[str, Any] = {"text_config": config.text_config, "vision_config": config.vision_config}
+    kinds = {key: part and {"model_type": part.model_type} for key, part in parts.items()}
+    return {**model, **kinds, "config": {"freeze_vision": config.freeze_vision}}
+
+
 def metadata(
-    name: str, settings: Mapping[str, Any], metrics: Mapping[str, Any], data: TrainingData, task: str
+    name: str,
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    data: TrainingData,
+    task: str,
+    stages: Mapping[str, str],
 ) -> ModelCardData:
     """What the Hub itself reads of a card."""
-    bases = [settings["model"].get(key) for key in ("text_model", "vision_model")]
+    origin = settings["model"].get("from")
+    bases = [origin, *(settings["model"].get(key) for key in ("text_model", "vision_model"))]
+    relation: dict[str, Any] = {}
+    if origin and is_hub_id(origin):
+        relation = {"base_model_relation": "adapter" if stages_are_adapters(stages) else "finetune"}
     dataset = settings["dataset"]
     results = evaluation_results(settings, metrics, data, task)
     return ModelCardData(
@@ -153,6 +176,7 @@ def metadata(
         tags=TAGS,
         model_name=name,
         eval_results=results,
+        **relation,
     )
 
 
@@ -184,7 +208,13 @@ def part_name(model: Mapping[str, Any], part: str) -> str:
     """Where the language model (`text`) or the image encoder (`vision`) comes from, as Markdown."""
     source = model.get(f"{part}_model")
     if source is None:
-        return f"{code_span(model[f'{part}_config']['model_type'])}, from scratch"
+        beginning = f"that of {linked(model['from'])}" if model.get("from") else "from scratch"
+        return f"{code_span(model[f'{part}_config']['model_type'])}, {beginning}"
+    return linked(source)
+
+
+def linked(source: str) -> str:
+    """The name of a model, with a link where it is one of the Hub."""
     return f"[`{source}`](https://huggingface.co/{source})" if is_hub_id(source) else code_span(Path(source).name)
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
 
 from ..configuration.repository import Repository, find_repository
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.stages_mmcot import StageModels, load_whole
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.stages_mmcot import StageModels, load_whole, require_all_parameters
 from .features import FeatureCache, open_caches
 
 
@@ -41,6 +43,33 @@ def load_stages(repository: Repository) -> StageModels:
     repository.require_whole()
     with one_line_errors(repository.place):
         return StageModels(load_whole(MMCoTForConditionalGeneration, repository.place, revision=repository.revision))
+
+
+def load_stage(repository: Repository, stage: str, **changes: Any) -> MMCoTForConditionalGeneration:
+    """The whole model of a stage, an adapter merged into its base.
+
+    Args:
+        repository: which has it.
+        stage: which it has.
+        changes: fields of its configuration that are to be others.
+
+    Raises:
+        ValueError: where its parameters are not all there.
+    """
+    folder, place = repository.stages[stage], repository.place
+    where: Any = {"revision": repository.revision}
+    is_adapter = repository.is_adapter(folder)
+    subfolder = "" if is_adapter or folder == ROOT_FOLDER else folder
+    with one_line_errors(place):
+        model = load_whole(MMCoTForConditionalGeneration, place, subfolder=subfolder, **where, **changes)
+        if not is_adapter:
+            return model
+        from peft import PeftModel, get_peft_model_state_dict  # a slow import, which whole models do not need
+
+        adapted: Any = PeftModel.from_pretrained(model, place, subfolder=folder, **where)
+    saved = {name for header in repository.weight_headers(folder) for name in header.tensors}
+    require_all_parameters(f"{place}/{folder}", get_peft_model_state_dict(adapted).keys() - saved)
+    return adapted.merge_and_unload()
 
 
 def load_processor(repository: Repository) -> MMCoTProcessor:

@@ -332,7 +332,8 @@ def part_config(name: str, wanted: str) -> PreTrainedConfig:
     """The configuration of a checkpoint that is to become a part of a model; it may not be such a model itself."""
     config = AutoConfig.from_pretrained(name)
     if config.model_type == MMCoTConfig.model_type:
-        raise ValueError(f"{name} is a whole mmcot model; give {wanted}, or the one that it was made from.")
+        remedy = f"give {wanted}, or the one that it was made from; in a recipe, model.from goes on with it as a whole"
+        raise ValueError(f"{name} is a whole mmcot model; {remedy}.")
     return config
 
 

@@ -154,9 +154,12 @@ def hub():
 
 
 @pytest.fixture
-def logged_in(hub, monkeypatch):
-    """Function of a token: this process talks to the server with it."""
+def logged_in(hub, monkeypatch, tmp_path):
+    """Function of a token: this process talks to the server with it, and keeps nothing of what it gets."""
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # would talk to the server of an earlier test
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", "hf_owner")
     return lambda token: monkeypatch.setenv("HF_TOKEN", token)

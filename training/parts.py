@@ -1,6 +1,6 @@
 """The processor and the models that a recipe describes: from checkpoints, or from scratch; whole, or as adapters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +21,7 @@ from transformers import (
 from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe, StageArguments
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import CHAIN, RATIONALE
+from .origin import Origin
 from .start import fast_start
 from .tokenizer import train_tokenizer
 
@@ -29,8 +30,10 @@ from .tokenizer import train_tokenizer
 NEW_PARTS = ["fusion"]
 
 
-def build_processor(recipe: Recipe, train: datasets.Dataset) -> MMCoTProcessor:
+def build_processor(recipe: Recipe, origin: Origin | None, train: datasets.Dataset) -> MMCoTProcessor:
     """The processor of a recipe; where it names no tokenizer, one is trained on the training split."""
+    if origin is not None:
+        return origin.processor()
     model = recipe.model
     image_processor = build_image_processor(model)
     tokenizer_source = model.tokenizer or model.text_model
@@ -62,6 +65,17 @@ def training_texts(image_processor, settings: ProcessorArguments, train: dataset
         for stage in CHAIN:
             yield wordless.build_prompt(row, stage)
             yield wordless.build_target(row, stage)
+
+
+def build_start(
+    recipe: Recipe,
+    origin: Origin | None,
+    stages: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    gate_bias: float | None = None,
+) -> MMCoTForConditionalGeneration:
+    """What the training of these stages starts from; a gate that has learned keeps its bias."""
+    return build_base(recipe.model, tokenizer, gate_bias) if origin is None else origin.model(stages)
 
 
 def build_base(
@@ -107,6 +121,9 @@ def new_adapter(
     base: MMCoTForConditionalGeneration, lora: LoraArguments, gate_bias: float | None
 ) -> MMCoTForConditionalGeneration:
     """A base with a fresh adapter to train; the fusion starts as the base's, the gate's bias as given."""
+    # The tower gets no adapter. Not frozen, it would go on counting the averages that some towers normalise by.
+    base.config.freeze_vision = True
+    base.freeze_vision_tower()
     if gate_bias is not None:
         nn.init.constant_(base.fusion.gate.bias, gate_bias)
     config = LoraConfig(

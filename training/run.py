@@ -11,10 +11,14 @@ from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
 from ..modeling_mmcot import MMCoTProcessor
-from .parts import build_base, build_processor
+from .origin import Origin, find_origin
+from .parts import build_processor, build_start
 from .plan import Plan, make_plan
 from .run_folder import RunFolder
 from .splits import load_run_splits
+
+
+ORIGIN_FILE = "run/origin.json"
 
 
 @dataclass
@@ -23,6 +27,7 @@ class Run:
 
     Args:
         recipe: what is to be done.
+        origin: what its models start from, if that is a trained folder.
         plan: which models that takes.
         folder: where it is done, and what of it is done already.
         processor: of all its models.
@@ -33,6 +38,7 @@ class Run:
     """
 
     recipe: Recipe
+    origin: Origin | None
     plan: Plan
     folder: RunFolder
     processor: MMCoTProcessor
@@ -57,19 +63,29 @@ def open_run(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> R
     Raises:
         RecipeError: for data or models that the recipe needs and that are not there.
     """
-    plan = make_plan(recipe)
+    origin = find_origin_of_run(recipe, folder)
+    plan = make_plan(recipe, origin)
     if recipe.mode in plan.models:
         require_models_before(recipe.mode, plan, folder)
     splits, skipped = load_run_splits(recipe, plan, say)
     if not folder.finished("processor"):
         if PartialState().is_main_process:
-            build_processor(recipe, splits["train"]).save_pretrained(folder.root)
+            build_processor(recipe, origin, splits["train"]).save_pretrained(folder.root)
         folder.finish("processor")
     processor = MMCoTProcessor.from_pretrained(folder.root)
     if plan.has_adapters and not folder.finished("base"):
-        save_base(recipe, plan, folder, processor)
+        save_base(recipe, origin, plan, folder, processor)
         folder.finish("base")
-    return Run(recipe, plan, folder, processor, splits, skipped, say)
+    return Run(recipe, origin, plan, folder, processor, splits, skipped, say)
+
+
+def find_origin_of_run(recipe: Recipe, folder: RunFolder) -> Origin | None:
+    """What a run goes on from; of a repository of the Hub, the commit that the first call found."""
+    noted = folder.read_json(ORIGIN_FILE) if (folder.root / ORIGIN_FILE).is_file() else {}
+    origin = find_origin(recipe, noted.get("commit"))
+    if origin is not None and not noted:
+        folder.write_json(ORIGIN_FILE, {"commit": origin.repository.revision})
+    return origin
 
 
 def require_models_before(last: str, plan: Plan, folder: RunFolder) -> None:
@@ -79,10 +95,11 @@ def require_models_before(last: str, plan: Plan, folder: RunFolder) -> None:
             raise RecipeError(f"{folder.root} has no {model} model yet. Train it first, with stages: {model} or both.")
 
 
-def save_base(recipe: Recipe, plan: Plan, folder: RunFolder, processor: MMCoTProcessor) -> None:
+def save_base(recipe: Recipe, origin: Origin | None, plan: Plan, folder: RunFolder, processor: MMCoTProcessor) -> None:
     """The model that all adapters share, at the root of the repository."""
     set_seed(recipe.seed)
-    base = build_base(recipe.model, processor.tokenizer)
+    (first, *_) = plan.models.values()
+    base = build_start(recipe, origin, first, processor.tokenizer)
     base.config.stages = plan.stages
     folder.require_space(4 * base.num_parameters())
     if PartialState().is_main_process:

@@ -11,7 +11,8 @@ from ..inference.features import FeatureCache
 from ..inference.image_hashes import replace_images_by_hashes
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
-from .parts import build_base, build_processor, starting_seed
+from .origin import Origin, find_origin
+from .parts import build_processor, build_start, starting_seed
 from .plan import Plan, make_plan
 from .run import Run
 from .splits import load_run_splits
@@ -44,13 +45,14 @@ def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
     """
     if not recipe.model.cache_features:
         raise ValueError("model.cache_features is false, so the training would not read the features; set it to true.")
-    plan = make_plan(recipe)
+    origin = find_origin(recipe)
+    plan = make_plan(recipe, origin)
     splits, _ = load_run_splits(recipe, plan, say)
     with tempfile.TemporaryDirectory() as folder:
         # Saved and loaded, as the run has it: where torchvision is installed, another image processor comes back.
-        build_processor(recipe, splits["train"]).save_pretrained(folder)
+        build_processor(recipe, origin, splits["train"]).save_pretrained(folder)
         processor = MMCoTProcessor.from_pretrained(folder)
-    for model in models_before_training(recipe, plan, processor):
+    for model in models_before_training(recipe, origin, plan, processor):
         cache = FeatureCache.open(model, processor)
         for name, split in splits.items():
             cache.fill(split)
@@ -58,15 +60,17 @@ def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
 
 
 def models_before_training(
-    recipe: Recipe, plan: Plan, processor: MMCoTProcessor
+    recipe: Recipe, origin: Origin | None, plan: Plan, processor: MMCoTProcessor
 ) -> Iterator[MMCoTForConditionalGeneration]:
     """Each model that a run builds, as it is before its training. A tower from scratch is another one in each."""
     if plan.has_adapters:
         set_seed(recipe.seed)
-        yield build_base(recipe.model, processor.tokenizer).to(recipe.training[RATIONALE].device)
+        (first, *_) = plan.models.values()
+        yield build_start(recipe, origin, first, processor.tokenizer).to(recipe.training[RATIONALE].device)
         return
-    for name in plan.models:
+    for name, stages in plan.models.items():
         arguments = recipe.training[name]
         if name == RATIONALE or arguments.start_from != RATIONALE:
             set_seed(starting_seed(arguments, name))
-            yield build_base(recipe.model, processor.tokenizer, arguments.gate_bias).to(arguments.device)
+            model = build_start(recipe, origin, stages, processor.tokenizer, arguments.gate_bias)
+            yield model.to(arguments.device)

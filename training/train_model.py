@@ -18,7 +18,7 @@ from ..modeling_mmcot.confidence_mmcot import Written
 from ..modeling_mmcot.configuration_mmcot import RATIONALE
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts
-from .parts import build_base, load_adapter, load_base, new_adapter, starting_seed
+from .parts import build_start, load_adapter, load_base, new_adapter, starting_seed
 from .run import Run
 from .run_features import frozen_features, without_unread_images
 from .trainer import MMCoTTrainer, require_numbers
@@ -73,20 +73,22 @@ def train_into(path: Path, run: Run, name: str, arguments: StageArguments, train
     trainer = MMCoTTrainer(model, arguments, run.plan.models[name], run.processor, train, validation, features)
     record = fit(trainer, last_whole_checkpoint(arguments.output_dir, run.say))
     if PartialState().is_main_process:
-        save_trained(model, path, merge=run.recipe.lora is not None and run.recipe.lora.merge)
+        save_trained(model, path, merge=run.plan.merges_adapters)
     return record
 
 
 def starting_model(run: Run, name: str, arguments: StageArguments) -> MMCoTForConditionalGeneration:
     """The model a training starts with; the same seed gives the same weights, whatever ran before."""
     recipe, follows = run.recipe, arguments.start_from == RATIONALE
+    # A gate that has learned keeps its bias.
+    gate_bias = arguments.gate_bias if run.origin is None else None
     set_seed(starting_seed(arguments, name))
     if run.plan.has_adapters:
         model = load_base(run.folder.root, recipe.model.quantization)
     elif follows:
         model = load_base(run.path(RATIONALE))
     else:
-        model = build_base(recipe.model, run.processor.tokenizer, arguments.gate_bias)
+        model = build_start(recipe, run.origin, run.plan.models[name], run.processor.tokenizer, gate_bias)
     settings = model.generation_config
     settings.max_new_tokens, settings.num_beams = arguments.generation_max_length, arguments.generation_num_beams or 1
     model.config.stages = run.plan.stages
@@ -94,7 +96,7 @@ def starting_model(run: Run, name: str, arguments: StageArguments) -> MMCoTForCo
         return model
     if run.plan.has_adapters and follows:
         return load_adapter(model, run.path(RATIONALE), is_trainable=True)
-    return new_adapter(model, recipe.lora, arguments.gate_bias)
+    return new_adapter(model, recipe.lora, gate_bias)
 
 
 def parameter_line(model: MMCoTForConditionalGeneration) -> str:

@@ -117,6 +117,7 @@ def test_what_can_be_no_id_of_the_hub_is_left_to_the_reader(spec, offline):
         ["evaluate", "--predictions", "p.jsonl", "--dataset", MISTYPED, "--output", "report"],
         ["info", MISTYPED],
         ["convert", "runs/quickstart", "converted", "--vision-model", MISTYPED],
+        ["train", "recipe.yaml", "--model.from", MISTYPED],
         ["train", "recipe.yaml", "--model.text_model", MISTYPED],
         ["train", "recipe.yaml", "--model.vision_model", MISTYPED],
         ["features", "recipe.yaml", "--model.tokenizer", MISTYPED],

@@ -54,6 +54,13 @@ def test_command_line_wins_over_file(recipe_file):
     assert recipe.training["answer"].learning_rate == 1e-3
 
 
+def test_trained_folder_on_the_command_line_takes_the_place_of_the_parts_in_the_file(recipe_file):
+    parts = {"text_model": "a", "vision_model": "b", "vocab_size": 9, "fast_start": True, "cache_features": False}
+    recipe = load_recipe(recipe_file(model=parts), ["--model.from", "runs/quickstart", "--model.revision", "v1"])
+    assert (recipe.model.origin, recipe.model.revision, recipe.model.text_model) == ("runs/quickstart", "v1", None)
+    assert recipe.settings["model"] == {"cache_features": False, "from": "runs/quickstart", "revision": "v1"}
+
+
 def test_scientific_notation_is_a_number(tmp_path, recipe_file):
     path = recipe_file()
     path.write_text(path.read_text().replace("learning_rate: 0.1", "learning_rate: 2e-5"))
@@ -69,6 +76,11 @@ def test_scientific_notation_is_a_number(tmp_path, recipe_file):
         ({"dataset": None}, [], "needs dataset"),
         ({"model": {}}, [], "either text_model .* or text_config"),
         ({"model": {"text_model": "a", "text_config": {}}}, [], "either text_model .* or text_config"),
+        ({"model": {"from": "a", "text_model": "b"}}, [], "from is a whole model, .* leave text_model or from out"),
+        ({"model": {"from": "a", "vocab_size": 9}}, [], "from is a whole model, which brings its own vocab_size"),
+        ({}, ["--model.from", "a", "--model.vision_model", "b"], "which brings its own vision_model; leave"),
+        ({"model": {"from": "a", "config": {"stages": {}}}}, [], "config.stages of a trained model cannot be changed"),
+        ({}, ["--model.revision", "main"], "revision is that of the Hub id in from, which is not given"),
         ({"seed": "many"}, [], "seed is 'many'; it must be int"),
         ({}, ["--training.max_steps", "lots"], "max_steps is 'lots'; it must be int"),
         ({}, ["--processor.lecture", "3"], "processor.lecture is 3; it must be bool"),
