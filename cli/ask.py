@@ -1,21 +1,13 @@
 """`mmcot ask`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..configuration.places import find_model
-from .shared_options import add_revision
+from .shared_options import add_model, whole_number
 
 
-if TYPE_CHECKING:
-    from transformers import Pipeline
-
-
-SUMMARY = "answer one question about a picture"
+SUMMARY = "answer questions about pictures: one, a file of them, or at a prompt"
 EXAMPLE = (
     "mmcot ask --model runs/quickstart --image runs/quickstart/example_picture.png "
     "--question 'What is in the jar?' --choices gas solid"
@@ -24,54 +16,35 @@ EXAMPLE = (
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    parser.add_argument("--model", required=True, help="run folder or Hub id")
-    add_revision(parser)
+    add_model(parser)
     parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run the model's own Python files, not those of this package"
+        "--question",
+        help="without one, questions are read as JSON lines from standard input, or asked for at a prompt",
     )
-    parser.add_argument("--question", required=True)
-    parser.add_argument("--choices", required=True, nargs="+", metavar="OPTION", help="the options, two or more")
+    parser.add_argument("--choices", nargs="+", metavar="OPTION", help="the options, two or more")
     parser.add_argument("--image", nargs="*", help="picture files; none for a question without picture")
     parser.add_argument("--context", help="text the question refers to")
+    parser.add_argument("--json", action="store_true", help="print what the pipeline gives, a line for each question")
+    parser.add_argument("--samples", type=whole_number(1, 1000), help="so many rationales vote")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the rationale and the answer; the exit code says whether there is one."""
-    if len(options.choices) < 2:
+    """Prints rationale and answer; the exit code is 1 where a question has no answer."""
+    given = [name for name in ("choices", "image", "context") if getattr(options, name)]
+    if options.question is None and given:
+        raise ValueError(f"--{given[0]} belongs to a --question; give one.")
+    if options.question is not None and len(options.choices or ()) < 2:
         raise ValueError("--choices needs at least two options.")
     model = find_model(options.model, options.revision)
-    pipe = (own_pipeline if options.trust_remote_code else installed_pipeline)(model, options.revision)
-    question = {"question": options.question, "choices": options.choices, "context": options.context}
-    answer = pipe(question | {"image": options.image or None})
-    if answer["rationale"] is not None:
-        print(f"Rationale: {answer['rationale']}")
-    if not answer["parsed"]:
-        print(f"Answer: none of the options could be read from {answer['answer_text']!r}")
-        return 1
-    print(f"Answer: ({answer['answer']}) {answer['choice']}")
-    return 0
+    from ..inference.pipeline import open_pipeline
+    from . import conversation
 
-
-def installed_pipeline(model: str, revision: str | None) -> Pipeline:
-    """The model with this package's code; no file of its folder is run."""
-    from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
-
-    root = MMCoTForConditionalGeneration.from_pretrained(model, revision=revision, trust_remote_code=False)
-    processor = MMCoTProcessor.from_pretrained(model, revision=revision or "main", trust_remote_code=False)
-    return MMCoTPipeline(model=root, processor=processor)
-
-
-def own_pipeline(model: str, revision: str | None) -> Pipeline:
-    """The model with the code of its folder or repository, which the user is told of."""
-    from huggingface_hub import HfApi
-    from transformers import pipeline
-
-    here = Path(model)
-    names = (
-        [path.name for path in here.iterdir()] if here.is_dir() else HfApi().list_repo_files(model, revision=revision)
-    )
-    code = ", ".join(sorted(name for name in names if name.endswith(".py")))
-    advice = "" if here.is_dir() or revision else " Read it, and give --revision COMMIT to run what you read."
-    print(f"Running the code of {model}: {code}. {advice}", file=sys.stderr)
-    task: Any = "multimodal-cot"  # which the library learns from the repository
-    return pipeline(task, model=model, revision=revision, trust_remote_code=True)
+    pipe = open_pipeline(model, options.revision, options.trust_remote_code)
+    settings = {"num_samples": options.samples} if options.samples else {}
+    show = conversation.show_json if options.json else conversation.show_answer
+    if options.question is not None:
+        question = {"question": options.question, "choices": options.choices, "context": options.context}
+        return show(pipe, question | {"image": options.image or None}, settings)
+    if sys.stdin.isatty():
+        return conversation.hold(pipe, show, settings)
+    return conversation.answer_lines(sys.stdin, pipe, show, settings)

@@ -17,6 +17,15 @@ def add_revision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """What is asked, and whose code it runs."""
+    parser.add_argument("--model", required=True, help="run folder or Hub id")
+    add_revision(parser)
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run the model's own Python files, not those of this package"
+    )
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Which problems, and how they are read."""
     parser.add_argument("--dataset", required=True, help="folder, file, Hub id or sketchqa")

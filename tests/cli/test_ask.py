@@ -1,0 +1,91 @@
+"""Asking in a terminal: one question, many on standard input, or at a prompt."""
+
+import io
+import json
+
+import pytest
+from transformers import ViTImageProcessorPil
+
+from mmcot import MMCoTPipeline, MMCoTProcessor
+from mmcot.cli.conversation import option_lines
+from mmcot.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, make_model, tiny_tokenizer, loosen):
+    """A two-stage folder with a temperature whose answers name an option now and then."""
+    folder = tmp_path_factory.mktemp("trained")
+    processor = MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
+    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
+    models[0].config.confidence_temperature = 2.0
+    for model in models:
+        model.generation_config.max_new_tokens = 12
+    MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
+    return str(folder)
+
+
+class Lines(io.StringIO):
+    """Standard input that is a file, or a terminal."""
+
+    def __init__(self, text="", terminal=False):
+        super().__init__(text)
+        self.isatty = lambda: terminal
+
+
+def question(**fields):
+    return json.dumps({"question": "Which?", "choices": ["red", "blue"], **fields})
+
+
+def test_lines_are_answered_as_they_come_and_bad_ones_are_named(trained, monkeypatch, capsys):
+    lines = [question(), "", "5", question(question=7), "{", question(image="nowhere.png"), question(context="Look.")]
+    monkeypatch.setattr("sys.stdin", Lines("\n".join(lines)))
+    assert main(["ask", "--model", trained, "--json"]) == 1
+    out, err = capsys.readouterr()
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [len(answer["scores"]) for answer in answers] == [2, 2]
+    faults = [line for line in err.splitlines() if line.startswith("mmcot:")]
+    assert [fault.split(":")[1] for fault in faults] == [" line 3", " line 4", " line 5", " line 6"]
+    assert "nowhere.png" in faults[3]
+
+
+def test_what_is_printed_is_what_the_pipeline_gives(trained, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", Lines(question()))
+    main(["ask", "--model", trained, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    main(["ask", "--model", trained, "--question", "Which?", "--choices", "red", "blue"])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Rationale: {answer['rationale']}\n")
+    assert f"  (A) red   {answer['scores'][0]:4.0%} █" in printed
+
+
+def test_prompt_keeps_the_picture_and_ends_with_the_input(trained, monkeypatch, capsys, tmp_path):
+    replies = iter(["nowhere.png", "Which?", "red | blue", "", "", "Which?", "red|", ""])
+
+    def reply(prompt):
+        try:
+            return next(replies)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("sys.stdin", Lines(terminal=True))
+    monkeypatch.setattr("builtins.input", reply)
+    assert main(["ask", "--model", trained]) == 0
+    assert capsys.readouterr().out.count("nowhere.png") == 2
+
+
+def test_options_belong_to_a_question(capsys):
+    assert main(["ask", "--model", "nowhere", "--choices", "a", "b"]) == 1
+    assert "--choices belongs to a --question; give one." in capsys.readouterr().err
+
+
+def test_samples_vote(trained, capsys):
+    main(["ask", "--model", trained, "--question", "Which?", "--choices", "red", "blue", "--samples", "3"])
+    assert capsys.readouterr().out.startswith("Rationale: ")
+
+
+def test_bars_fit_their_shares():
+    lines = option_lines({"scores": [0.75, 0.25, 0.0]}, ["gas", "a very long option " * 9, "x"])
+    assert lines[0].count("█") == 18
+    assert lines[2].endswith("0%")
+    assert len({line.index("%") for line in lines}) == 1
+    assert option_lines({"scores": None}, ["a", "b"]) == []
