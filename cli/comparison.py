@@ -16,7 +16,7 @@ import datasets
 from ..configuration import Recipe, load_recipe
 from ..configuration.ablations import ABLATIONS, PICTURED
 from ..configuration.metrics import ACCURACY, AVERAGE, WITH_IMAGE
-from ..configuration.repository import PREDICTIONS_FILE
+from ..configuration.repository import EXAMPLE_PICTURE, PREDICTIONS_FILE, open_folder
 from ..data import load_splits
 from ..evaluation.ablations import measure_ablations, run_ablations
 from ..evaluation.scores import evaluate
@@ -75,7 +75,7 @@ def run_quickstart(output: Path, seed: int = 0) -> dict[str, Any]:
     table = results_table(results)
     (output / "results.md").write_text(table, encoding="utf-8")
     say("Loading the folder in another process, with its own code, and asking one question.")
-    example = save_example(output, test)
+    example = load_example(output, test)
     ask_in_fresh_process(output, *example)
     say("Done.")
     print(f"\n{table}\nModel, card, scores, curves.png and example.png are in {output}. Ask it something:\n")
@@ -162,17 +162,10 @@ def results_table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def first_pictured(test: datasets.Dataset) -> dict[str, Any]:
-    """The first test problem with a picture."""
-    return next(row for row in test if row["image"] is not None)
-
-
-def save_example(output: Path, test: datasets.Dataset) -> tuple[dict[str, Any], Path]:
-    """A test problem, with its picture as a file in the run folder."""
-    row = first_pictured(test)
-    path = output / "example_picture.png"
-    row["image"].save(path)
-    return row, path
+def load_example(output: Path, test: datasets.Dataset) -> tuple[dict[str, Any], Path]:
+    """The test problem that the card shows, and the file of its picture."""
+    shown = open_folder(output).read_metrics()["example"]["id"]
+    return test[test["id"][:].index(shown)], output / EXAMPLE_PICTURE
 
 
 def ask_in_fresh_process(output: Path, row: Mapping[str, Any], picture: Path) -> None:

@@ -36,6 +36,7 @@ CARD_FILE = "README.md"
 RECIPE_FILE = "recipe.yaml"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
+EXAMPLE_PICTURE = "example_picture.png"
 # All that is downloaded of a repository of the Hub to describe it: everything but the weights.
 DESCRIPTIONS = ["*.json", CARD_FILE, RECIPE_FILE, "*_mmcot.py"]
 

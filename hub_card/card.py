@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ TEMPLATE = Path(__file__).with_name("template.md")
 # Tasks of the Hub. It has none for rationales, and one without pictures has no picture to ask about.
 PICTURE_TASK, TEXT_TASK = "visual-question-answering", "question-answering"
 TAGS = ["mmcot", "multimodal-cot", "chain-of-thought"]
+# What the snippets ask where a run has left no problem of its own.
+INVENTED = {"question": "Which colour is the picture?", "choices": ["blue", "orange"]}
 LIBRARIES = ("mmcot", "torch", "transformers", "datasets", "peft", "huggingface-hub")
 REPOSITORY_LINE = re.compile(r'^repository = ".*"$', re.MULTILINE)
 
@@ -38,7 +40,8 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
         folder: the run folder, a Hub repository whose `config.json` already names all of its stages.
         settings: the resolved recipe.
         metrics: what `metrics.json` holds: `training`, and where there are such `accuracy` with `chance`, `rationale`,
-            `ablations`, `unparsed`, `truncation`, `skipped`; `hardware`, such as "1 x NVIDIA H100", and `versions`,
+            `ablations`, `unparsed`, `truncation`, `skipped`; `example`, a problem of the scored split and what was
+            answered, see [`mmcot.training.example.choose_example`]; `hardware`, such as "1 x NVIDIA H100"; `versions`,
             see [`library_versions`].
     """
     repository = open_folder(folder)
@@ -121,6 +124,9 @@ def fill_card(
         vision_model=part_name(model, "vision") if pictures else "",
         origin=linked(model["from"]) if model.get("from") else "",
         revision=code_span(model["revision"]) if model.get("revision") else "",
+        asked=snippet_fields(metrics.get("example") or INVENTED),
+        example=metrics.get("example"),
+        prints=printed(metrics["example"], stages) if metrics.get("example") else "",
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,
@@ -202,6 +208,20 @@ def evaluation_results(
             EvalResult(metric_type="rouge", metric_name=ROUGE_L_OFFICIAL.label, metric_value=value, **where)
         )
     return results
+
+
+def snippet_fields(example: Mapping[str, Any]) -> dict[str, str]:
+    """The question that the snippets ask: by keyword, the value as Python code."""
+    names = [name for name in ("question", "context", "caption", "choices") if example.get(name)]
+    return {name: json.dumps(example[name], ensure_ascii=False) for name in names}
+
+
+def printed(example: Mapping[str, Any], stages: Iterable[str]) -> str:
+    """What the first snippet prints of it, as Markdown."""
+    writes = [STAGES[stage] for stage in stages]
+    rationale = [example["rationale"]] if any(stage.writes_rationale for stage in writes) else []
+    choice = [str(example["choice"])] if any(stage.writes_answer for stage in writes) else []
+    return code_block(" -> ".join([*rationale, *choice]), "text")
 
 
 def part_name(model: Mapping[str, Any], part: str) -> str:

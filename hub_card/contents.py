@@ -9,6 +9,7 @@ from ..configuration.recipe_file import read_settings
 from ..configuration.repository import (
     CARD_FILE,
     CONFIG_FILE,
+    EXAMPLE_PICTURE,
     GENERATION_CONFIG_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -32,7 +33,7 @@ PAPERS = (
     *(CARD_FILE, RECIPE_FILE, METRICS_FILE, PREDICTIONS_FILE, "results.json", "results.md"),
     *("LICENSE", "LICENSE.md", "LICENSE.txt"),
 )
-PICTURES = ("curves.png", "example.png", "example_picture.png")
+PICTURES = ("curves.png", "example.png", EXAMPLE_PICTURE)
 TOKENIZER_CONFIG = "tokenizer_config.json"
 # Where in it some versions note the place that it was read from.
 ORIGIN = ("name_or_path", "tokenizer_file", "vocab_file", "special_tokens_map_file")

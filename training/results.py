@@ -19,6 +19,7 @@ from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
 from .collator import build_row_prompt
 from .curves import plot_curves
+from .example import choose_example
 from .rationales import written_by
 from .run import Run
 from .train_model import TrainedModel
@@ -68,9 +69,11 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     metrics["hardware"], metrics["versions"] = hardware(), library_versions()
     if PartialState().is_main_process:
         write_rows(folder.root / PREDICTIONS_FILE, predictions)
+        complete_config(run)
+        sees = MMCoTConfig.from_pretrained(folder.root).vision_config is not None
+        metrics["example"] = choose_example(run.scored, predictions, sees, folder.root)
         folder.write_json(METRICS_FILE, metrics)
         plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
-        complete_config(run)
         write_card(folder.root, recipe.settings, metrics)
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.mode}")

@@ -1,5 +1,6 @@
 """The quickstart: its table, its printed command, and as a slow test the whole of it with its bars."""
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -14,13 +15,15 @@ from mmcot.cli.comparison import (
     TWO_STAGE,
     ask_command,
     guesses,
+    load_example,
+    quickstart_recipe,
     results_table,
     run_quickstart,
-    save_example,
 )
 from mmcot.configuration.ablations import BLANK
 from mmcot.data import load_splits
 from mmcot.evaluation.scores import evaluate
+from mmcot.training.example import choose_example
 
 
 def test_guesses_are_the_mean_of_one_over_the_options():
@@ -39,13 +42,21 @@ def test_table_has_a_row_for_each_system_and_family():
     assert "| moon | 30 % | 30 % |" in table
 
 
-def test_printed_command_survives_the_shell(tmp_path):
+def test_printed_command_survives_the_shell(tiny_config, tmp_path):
     test = load_splits("sketchqa:train=1,validation=1,test=4,families=moon,text_only=0")["test"]
-    words = shlex.split(ask_command(tmp_path, *save_example(tmp_path, test)).replace("\\\n", " "))
+    tiny_config.save_pretrained(tmp_path)
+    predictions = [{"rationale": "", "choice_index": None}] * 3 + [
+        {"rationale": "", "choice_index": test[3]["answer"]}
+    ]
+    example = choose_example(test, predictions, sees=True, folder=tmp_path)
+    (tmp_path / "metrics.json").write_text(json.dumps({"example": example}), encoding="utf-8")
+    row, picture = load_example(tmp_path, test)
+    assert row["id"] == test[3]["id"]
+    words = shlex.split(ask_command(tmp_path, row, picture).replace("\\\n", " "))
     assert Path(shutil.which(words[0])).name == "mmcot"
     assert words[1] == "ask"
-    assert words[words.index("--question") + 1] == test[0]["question"]
-    assert words[words.index("--choices") + 1 :] == test[0]["choices"]
+    assert words[words.index("--question") + 1] == row["question"]
+    assert words[words.index("--choices") + 1 :] == row["choices"]
     assert Image.open(words[words.index("--image") + 1]).size == (64, 64)
 
 
@@ -63,7 +74,8 @@ def test_whole_quickstart_meets_its_bars(tmp_path):
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert size < 10_000_000
     assert {"example.png", "curves.png", "results.md", "README.md"} <= {path.name for path in folder.iterdir()}
-    command = ask_command(folder, *save_example(folder, load_splits("sketchqa:train=1,validation=1,test=20")["test"]))
+    test = load_splits(quickstart_recipe(folder, 0).dataset)["test"]
+    command = ask_command(folder, *load_example(folder, test))
     printed = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
     assert "Rationale: " in printed
     assert "Answer: (" in printed

@@ -13,6 +13,7 @@ import torch
 import yaml
 from huggingface_hub import ModelCard
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from transformers import ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor
@@ -53,6 +54,16 @@ ADAPTERS = {"rationale": "rationale", "answer": "answer"}
 SCRATCH = {"text_config": {"model_type": "t5"}, "vision_config": {"model_type": "resnet"}}
 TEXT_ONLY = {"text_model": "google/flan-t5-base", "vision_model": None}
 
+EXAMPLE = {
+    "id": "7",
+    "question": "Which jar holds the stones?",
+    "context": "Nora drew two jars.",
+    "choices": ["the blue one", "the orange one"],
+    "picture": True,
+    "rationale": "The stones lie in the orange jar.",
+    "choice": "the orange one",
+}
+
 
 def entry(value, n, width, scale=1.0):
     return {"value": scale * value, "n": n, "low": scale * (value - width), "high": scale * (value + width)}
@@ -85,6 +96,7 @@ def invent_metrics():
                 PICTURED: blank,
             },
         },
+        "example": EXAMPLE,
         "hardware": "1 x NVIDIA A100",
         "versions": {"mmcot": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"},
     }
@@ -107,7 +119,7 @@ def one_stage(rationale):
     }
 
 
-LEAST = without("ablations", "hardware", "versions") | {
+LEAST = without("ablations", "hardware", "versions", "example") | {
     "truncation": {"prompts": 9, "cut": 0},
     "skipped": [],
     "unparsed": 0,
@@ -129,6 +141,7 @@ RUNS = {
     "merged adapters": ({"lora": {"merge": True}}, invent_metrics(), TWO_MODELS),
     "one-stage adapter": ({"lora": {}, "formats": "direct"}, one_stage(rationale=False), {"direct": "one_stage"}),
     "text only": ({"model": TEXT_ONLY, "dataset": "my_data"}, LEAST, TWO_MODELS),
+    "example without picture": ({}, invent_metrics() | {"example": EXAMPLE | {"picture": False}}, TWO_MODELS),
 }
 
 
@@ -283,7 +296,8 @@ def save_repository(folder, model, processor, answer_model=None):
     processor.save_pretrained(folder)
     if answer_model is not None:
         answer_model.save_pretrained(folder / "answer")
-    metrics = without("ablations")
+    metrics = without("ablations") | {"example": EXAMPLE | {"picture": model.vision_tower is not None}}
+    Image.new("RGB", (16, 16), "orange").save(folder / "example_picture.png")
     settings = SETTINGS | ({} if model.vision_tower is not None else {"model": TEXT_ONLY})
     (folder / "recipe.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
