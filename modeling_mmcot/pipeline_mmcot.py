@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader
 from transformers import Pipeline
+from transformers.pipelines.base import no_collate_fn
+from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written, calibrated, log_confidence
@@ -112,8 +115,8 @@ class MMCoTPipeline(Pipeline):
 
         Args:
             inputs: a mapping, a list of them, or any other iterable of them (a `datasets.Dataset`, a generator).
-            kwargs: the fields of one question; `batch_size`; arguments of `generate` for both stages; and what the
-                class says of `num_samples` and the others.
+            kwargs: the fields of one question; `batch_size`; `num_workers`, processes that read the questions of a
+                list; arguments of `generate` for both stages; and what the class says of `num_samples` and the others.
 
         Returns:
             One dictionary, a list of them in order, or for other iterables an iterator over them.
@@ -135,7 +138,19 @@ class MMCoTPipeline(Pipeline):
             raise ValueError(f"The input is a mapping or a list of them, not {show(inputs)}.") from None
         if isinstance(inputs, (list, tuple)):
             return super().__call__(list(rows), **kwargs) if inputs else []
-        return super().__call__(rows, **kwargs)
+        # An iterator cannot be handed to other processes.
+        return super().__call__(rows, **{**kwargs, "num_workers": 0})
+
+    def get_iterator(  # type: ignore[override]
+        self, inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
+    ):
+        """The library's, with a collation that can be handed to processes which do not start as copies of this one."""
+        kind: Any = PipelineDataset if isinstance(inputs, list) else PipelineIterator
+        rows = kind(inputs, self.preprocess, preprocess_params)
+        collate = no_collate_fn if batch_size == 1 else gather
+        loader = DataLoader(rows, num_workers=num_workers, batch_size=batch_size, collate_fn=collate)
+        answered = PipelineIterator(loader, self.forward, forward_params, loader_batch_size=batch_size)
+        return PipelineIterator(answered, self.postprocess, postprocess_params)
 
     def stream(self, inputs: Mapping[str, Any] | None = None, **kwargs) -> Iterator[str | dict[str, Any]]:
         """Answers one question; takes what a call takes.
@@ -171,23 +186,20 @@ class MMCoTPipeline(Pipeline):
         twice = generate_kwargs.keys() & kwargs.keys()
         if twice:
             raise ValueError(f"{min(twice)} is given twice, by itself and in generate_kwargs; give it once.")
-        before, forward, after = (
+        forward, after = (
             {name: own[name] for name in names if name in own}
-            for names in (["on_error"], ["num_samples", *STAGE_SETTINGS.values()], ["abstain_below", "return_all"])
+            for names in (["on_error", "num_samples", *STAGE_SETTINGS.values()], ["abstain_below", "return_all"])
         )
-        return before, {**generate_kwargs, **kwargs, **forward}, after
+        return {}, {**generate_kwargs, **kwargs, **forward}, after
 
-    def preprocess(  # type: ignore[override]
-        self, inputs: Mapping[str, Any] | Row, on_error: str = "raise"
-    ) -> dict[str, Any]:
+    def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:  # type: ignore[override]
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
         try:
             return {"example": self._read(inputs.value if isinstance(inputs, Row) else inputs)}
         except ValueError as error:
-            if on_error == "return":
-                return {"example": {"error": str(error)}}
+            # Not raised here: from a worker process it would come with the traceback of the worker in its text.
             place = f"inputs[{inputs.position}]: " if isinstance(inputs, Row) else ""
-            raise ValueError(f"{place}{error}") from None
+            return {"example": {"error": str(error), "place": place}}
 
     def _read(self, row: Any) -> dict[str, Any]:
         """A question with all that the stages of this model need."""
@@ -203,10 +215,13 @@ class MMCoTPipeline(Pipeline):
         return example
 
     def _forward(  # type: ignore[override]
-        self, model_inputs: dict[str, Any], num_samples: int = 1, **settings
+        self, model_inputs: dict[str, Any], num_samples: int = 1, on_error: str = "raise", **settings
     ) -> dict[str, Any]:
         batched = isinstance(model_inputs["example"], list)
         examples = model_inputs["example"] if batched else [model_inputs["example"]]
+        for example in examples:
+            if "error" in example and on_error == "raise":
+                raise ValueError(example["place"] + example["error"])
         asked = [example for example in examples if "error" not in example]
         if num_samples > 1:
             self._require_samples(asked)
@@ -244,7 +259,7 @@ class MMCoTPipeline(Pipeline):
         """The dictionary a user gets."""
         example, samples = model_outputs["example"], model_outputs["samples"]
         if "error" in example:
-            return dict(example)
+            return {"error": example["error"]}
         choices = example["choices"]
         parts = [self._parse(written, choices) for written in samples]
         written, part, agreement = samples[0], parts[0], {}
@@ -302,6 +317,11 @@ class MMCoTPipeline(Pipeline):
         if self.answer_model is not self.model:
             folder = self.model.config.stages[ANSWER]
             self.answer_model.save_pretrained(os.path.join(save_directory, folder), **kwargs)
+
+
+def gather(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Many items as one."""
+    return {name: [item[name] for item in items] for name in items[0]}
 
 
 def reason_for_silence(index: int | None, confidence: float | None, abstain_below: float | None) -> str | None:

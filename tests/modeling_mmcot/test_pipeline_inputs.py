@@ -225,4 +225,20 @@ class TestKeywords:
 
 def test_workers_read_the_questions(pipe):
     rows = [{**QUESTION, "image": RED}, QUESTION, {**QUESTION, "image": [RED, RED]}]
-    assert pipe(rows, num_workers=2, **SHORT) == pipe(rows, **SHORT)
+    alone = pipe(rows, **SHORT)
+    assert pipe(rows, num_workers=2, **SHORT) == alone
+    assert pipe(rows, num_workers=2, batch_size=2, **SHORT) == pipe(rows, batch_size=2, **SHORT)
+    assert list(pipe(iter(rows), num_workers=2, **SHORT)) == alone
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_error_of_a_worker_is_the_same_line(batch_size, pipe):
+    rows = [QUESTION, {**QUESTION, "image": "none.png"}]
+    said = []
+    for workers in (0, 2):
+        with pytest.raises(ValueError, match="does not exist") as caught:
+            pipe(rows, num_workers=workers, batch_size=batch_size, **SHORT)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("inputs[1]: The picture 'none.png'")
+    assert "\n" not in said[0]
