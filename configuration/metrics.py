@@ -41,6 +41,9 @@ class Metric:
 
 
 ACCURACY = Metric("accuracy", "accuracy", "share of the problems answered right", percent=True)
+CONCLUSION = Metric(
+    "conclusion", "right conclusion", "share of the rationales that come to the gold ones' conclusion", percent=True
+)
 # Two scores share the name ROUGE-L. The keys are those of the packages and papers they are compared with.
 ROUGE_L_STEMMED = Metric("rougeL", "ROUGE-L, stemmed", "word stems shared in order, as rouge_score counts them")
 ROUGE_L_OFFICIAL = Metric(
@@ -57,7 +60,7 @@ SIMILARITY = Metric("similarity", "similarity", "cosine of sentence embeddings")
 METRICS = {
     metric.name: metric
     for metric in (
-        *(ACCURACY, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4),
+        *(ACCURACY, CONCLUSION, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4),
         *(SIMILARITY, CALIBRATION_ERROR, AUROC),
     )
 }

@@ -63,9 +63,9 @@ class Stage:
         return self.writes_answer and not self.reads
 
     @property
-    def score(self) -> str:
-        """The score that tells while training how good the texts are."""
-        return "accuracy" if self.writes_answer else "rouge_l"
+    def scores(self) -> tuple[str, ...]:
+        """The scores that tell while training how good the texts are, the most telling first."""
+        return ("accuracy",) if self.writes_answer else ("conclusion", "rouge_l")
 
 
 # In the order in which a repository that has several of them goes through them.

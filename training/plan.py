@@ -76,7 +76,8 @@ def merges_adapters(lora: LoraArguments, shared: bool, recipe: Recipe) -> bool:
 
 def check_best_score(model: str, stages: Sequence[str], arguments: StageArguments) -> None:
     """Refuses now what the Trainer would refuse when it has evaluated the model for the first time."""
-    chosen, scores = arguments.metric_for_best_model, ["loss", *dict.fromkeys(STAGES[name].score for name in stages)]
+    chosen, scores = arguments.metric_for_best_model, ["loss"]
+    scores += dict.fromkeys(score for name in stages for score in STAGES[name].scores)
     if chosen is None or arguments.eval_strategy == "no" or chosen.removeprefix("eval_") in scores:
         return
     raise RecipeError(f"{model}.metric_for_best_model is {chosen!r}; use one of {', '.join(scores)} for this model.")

@@ -14,8 +14,10 @@ from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..configuration import StageArguments
+from ..configuration.metrics import ACCURACY, CONCLUSION, ROUGE_L_OFFICIAL
 from ..data.examples import LENGTH, STAGE
 from ..data.image_column import without_images
+from ..evaluation.conclusions import is_right
 from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
@@ -32,7 +34,8 @@ NO_NUMBER = "Train again into another output_dir, with a lower learning_rate, or
 class MMCoTTrainer(Seq2SeqTrainer):
     """Trains a model for one stage, or for several together.
 
-    Its evaluation adds to the loss what free generation scores: `rouge_l` of rationales, `accuracy` of answers.
+    Its evaluation adds to the loss what free generation scores: `accuracy` of answers; of rationales `conclusion`, how
+    many come to the right one, and `rouge_l`.
 
     Args:
         learned_stages: which prompts and targets to learn.
@@ -138,22 +141,29 @@ def free_scores(
     """
     texts = without_images(dataset)
     own: dict[str, list[str]] = {}
-    scores = {}
+    scores: dict[str, float] = {}
     for stage in learned_stages:
         written = {**written_texts(texts, stage), **own}
         own[stage] = [each.text for each in generate_texts(model, processor, dataset, stage, written, features)]
-        scores[STAGES[stage].score] = score_texts(own[stage], stage, processor, texts)
+        scores |= score_texts(own[stage], stage, processor, texts)
     return scores
 
 
-def score_texts(written: Sequence[str], stage: str, processor: MMCoTProcessor, examples: datasets.Dataset) -> float:
-    """How good the texts of a stage are: the accuracy of their answers in percent, or the ROUGE-L of rationales."""
+def score_texts(
+    written: Sequence[str], stage: str, processor: MMCoTProcessor, examples: datasets.Dataset
+) -> dict[str, float]:
+    """How good the texts of a stage are, by the names of its scores, see [`MMCoTTrainer`]."""
     parts = [(*processor.split_output(text, stage), row) for text, row in zip(written, examples, strict=True)]
     if STAGES[stage].writes_answer:
         chosen = [processor.parse_answer(answer, row["choices"]) for _, answer, row in parts]
-        return accuracy(chosen, examples["answer"][:])
-    scores = [rouge_l_official(rationale or "", processor.gold_rationale(row)) for rationale, _, row in parts]
-    return sum(scores) / len(scores)
+        return {ACCURACY.name: accuracy(chosen, examples["answer"][:])}
+    golds = [processor.gold_rationale(row) for row in examples]
+    pairs = [(rationale or "", gold) for (rationale, _, _), gold in zip(parts, golds, strict=True)]
+    right = [is_right(text, {**row, "solution": gold}) for (text, gold), (_, _, row) in zip(pairs, parts, strict=True)]
+    return {
+        CONCLUSION.name: CONCLUSION.scale * sum(right) / len(right),
+        ROUGE_L_OFFICIAL.name: sum(rouge_l_official(*pair) for pair in pairs) / len(pairs),
+    }
 
 
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:

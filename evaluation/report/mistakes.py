@@ -1,15 +1,14 @@
 """The wrong answers, by what went wrong."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import datasets
 
 from ...data.image_column import as_list
-from ...modeling_mmcot.answers_mmcot import find_option, plain
 from ...modeling_mmcot.prompt_mmcot import letter
+from ..conclusions import is_right
 from ..predictions import AnsweredExamples
 from .differences import mark_differences
 from .thumbnails import thumbnail
@@ -17,7 +16,6 @@ from .thumbnails import thumbnail
 
 # So many wrong answers of a kind are shown.
 SHOWN = 100
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 # Further columns that say what an example is about, if there.
 ABOUT = ("subject", "topic", "skill", "grade")
 
@@ -67,35 +65,6 @@ def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset) -> list
         if len(kind.shown) < SHOWN:
             kind.shown.append(describe_mistake(example, guess, dataset[position].get("image")))
     return [kind for kind in (misled, misread, silent, unparsed) if kind.positions]
-
-
-def is_right(rationale: str, example: Mapping[str, Any]) -> bool:
-    """Whether a rationale comes to the conclusion of the gold one.
-
-    The conclusion is the option that the last sentence to name exactly one option names. Where the gold rationale
-    names none, its last sentence must stand in the rationale; where there is none, the right option counts.
-
-    Measured on ScienceQA's solutions, this accepts 87 to 92 % of those with sentences reordered or left out, and 4 to
-    8 % of those about another option or another problem. A threshold of 0.9 on ROUGE-L accepts 24 to 60 % and 2 to
-    74 %: one wrong word in a long text hardly moves it, a harmless reordering does.
-    """
-    gold = (example.get("solution") or "").strip()
-    choices = example["choices"]
-    expected = conclusion(gold, choices) if gold else example["answer"]
-    if expected is None:
-        return plain(split_sentences(gold)[-1]) in plain(rationale)
-    return conclusion(rationale, choices) == expected
-
-
-def conclusion(rationale: str, choices: Sequence[str]) -> int | None:
-    """Index of the option that the last sentence to name exactly one names."""
-    named = (find_option(sentence, choices) for sentence in reversed(split_sentences(rationale)))
-    return next((index for index in named if index is not None), None)
-
-
-def split_sentences(text: str) -> list[str]:
-    """The sentences of a text."""
-    return SENTENCE_END.split(text.strip())
 
 
 def describe_mistake(example: Mapping[str, Any], guess: Mapping[str, Any], image: Any) -> dict[str, Any]:

@@ -41,5 +41,5 @@ def test_what_records_say_of_the_stages():
         "rationale_answer",
         "answer_rationale",
     ]
-    assert [find_stage(name).score for name in STAGES] == ["rouge_l", *["accuracy"] * 4]
-    assert {find_stage(name).score for name in STAGES} <= METRICS.keys()
+    assert [find_stage(name).scores for name in STAGES] == [("conclusion", "rouge_l"), *[("accuracy",)] * 4]
+    assert {score for name in STAGES for score in find_stage(name).scores} <= METRICS.keys()

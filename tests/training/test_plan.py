@@ -9,12 +9,16 @@ from mmcot.training.plan import make_plan
 @pytest.mark.parametrize(
     ("score", "overrides", "message"),
     [
-        ("accuracy", [], "rationale.metric_for_best_model is 'accuracy'; use one of loss, rouge_l for this model"),
+        (
+            "accuracy",
+            [],
+            "rationale.metric_for_best_model is 'accuracy'; use one of loss, conclusion, rouge_l for this model",
+        ),
         ("rouge_l", [], "answer.metric_for_best_model is 'rouge_l'; use one of loss, accuracy for this model"),
         (
             "rougeL",
             ["--stages", "joint"],
-            "joint.metric_for_best_model is 'rougeL'; use one of loss, rouge_l, accuracy",
+            "joint.metric_for_best_model is 'rougeL'; use one of loss, conclusion, rouge_l, accuracy",
         ),
         (
             "rouge_l",
@@ -34,6 +38,7 @@ def test_best_checkpoint_is_chosen_by_a_score_that_the_model_has(score, override
         ["--training.metric_for_best_model", "loss"],
         ["--training.metric_for_best_model", "eval_loss"],
         ["--training.metric_for_best_model", "accuracy", "--rationale.metric_for_best_model", "rouge_l"],
+        ["--training.metric_for_best_model", "accuracy", "--rationale.metric_for_best_model", "conclusion"],
         ["--training.metric_for_best_model", "accuracy", "--rationale.eval_strategy", "no"],
         ["--joint.metric_for_best_model", "unused"],
     ],

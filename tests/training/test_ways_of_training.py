@@ -75,7 +75,7 @@ def test_joint_model_is_one_for_both_stages(tiny_recipe, tmp_path):
     assert stages_of(tmp_path / "run") == {"rationale": ".", "answer": "."}
     assert not (tmp_path / "run" / "answer").exists()
     history = json.loads((tmp_path / "run" / "run" / "joint.json").read_text())["history"]
-    assert any({"eval_rouge_l", "eval_accuracy"} <= set(entry) for entry in history)
+    assert any({"eval_conclusion", "eval_rouge_l", "eval_accuracy"} <= set(entry) for entry in history)
     assert metrics["accuracy"]["average"]["n"] == 8
     assert isinstance(ask(tmp_path / "run")["rationale"], str)
 
