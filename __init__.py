@@ -1,7 +1,9 @@
 """mmcot: Multimodal Chain-of-Thought for the Hugging Face ecosystem.
 
-Importing it registers configuration, model, processor and pipeline with the Auto classes and `pipeline()`. Only the
-command `mmcot` puts that off until a verb needs it: torch and transformers take seconds that `mmcot --help` has not.
+Importing it registers configuration, model, processor and pipeline with the Auto classes and `pipeline()`, which are
+given the classes themselves. So the names below cannot wait for their first use: who writes `import mmcot` and then
+`AutoModel.from_pretrained(...)` uses none of them. Only the command `mmcot` puts that off until a verb needs it: torch
+and transformers take seconds that `mmcot --help` has not.
 """
 
 import sys
