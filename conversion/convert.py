@@ -27,6 +27,7 @@ from ..configuration.repository import VOCABULARIES
 from ..hub_card.converted import write_converted_card
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, vision_feature_size
+from ..modeling_mmcot.loading_mmcot import stages_alone
 from ..modeling_mmcot.modeling_mmcot import load_vision_tower
 from .checkpoint import checkpoint_folder, read_t5_config, read_weights, require_checkpoint
 from .official import convert_official
@@ -84,7 +85,7 @@ def convert_checkpoint(
             size = model.config.image_feature_size
             if tower is not None:
                 add_vision_tower(model, tower, str(vision_model))
-            model.config.stages = stages
+            model.config.stages = stages_alone(stages, stages[stage])
             model.save_pretrained(repository / stages[stage])
             if stage == RATIONALE:
                 with named(path):

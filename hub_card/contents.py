@@ -100,7 +100,8 @@ def model_files(repository: Repository) -> list[Path]:
     paths = [repository.folder / name for name in WORDS]
     for model in repository.model_folders:
         folder = repository.folder / model
-        paths += [repository.settings_file(model), folder / GENERATION_CONFIG_FILE]
+        # An adapter has a configuration, too, by which its base is found.
+        paths += {repository.settings_file(model), folder / CONFIG_FILE, folder / GENERATION_CONFIG_FILE}
         paths += repository.weight_files(model)
         paths += needed_files(repository, model)
         if not (folder / WEIGHTS).is_file():

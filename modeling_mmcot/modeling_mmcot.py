@@ -1,7 +1,6 @@
 """The MMCoT network: a T5-family encoder-decoder whose encoder output is fused with image features."""
 
 import inspect
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
 from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
 
-from .configuration_mmcot import MMCoTConfig
+from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
+from .loading_mmcot import find_place, origin_of, stages_alone
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # What transformers hands to `forward` of every model, among it the tokenizers of `generate(stop_strings=...)`.
 WITHOUT_EFFECT = {*TransformersKwargs.__annotations__, "tokenizer", "assistant_tokenizer"}
-HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only")
 
 
 @dataclass
@@ -61,21 +60,15 @@ class MMCoTPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        origin = {name: kwargs[name] for name in HUB_ARGUMENTS if kwargs.get(name) is not None}
-        name = pretrained_model_name_or_path
-        if name is not None and os.path.isdir(name):
-            # Also after the process went to another folder.
-            origin["pretrained_model_name_or_path"] = os.path.abspath(name)
-            folder = os.path.join(name, kwargs.get("subfolder") or "")
-            if kwargs.get("subfolder") and os.path.isdir(folder):
-                # The library joins sub-folder and absolute path, which gives the path: the model of a stage would get
-                # the generation settings of the root.
-                name, kwargs["subfolder"] = folder, ""
-        else:
-            origin["pretrained_model_name_or_path"] = name
-        loaded = super().from_pretrained(name, *args, **kwargs)
+        place = find_place(pretrained_model_name_or_path, kwargs)
+        loaded = super().from_pretrained(place.name, *args, **place.options)
         model = loaded[0] if isinstance(loaded, tuple) else loaded  # a tuple with `output_loading_info`
-        model.origin = origin
+        if place.adapter is not None:
+            model.load_adapter(place.adapter, adapter_kwargs=place.where)
+            model.origin = origin_of(place.name, place.options)
+        else:
+            model.origin = origin_of(pretrained_model_name_or_path, kwargs)
+            model.config.stages = stages_alone(model.config.stages, kwargs.get("subfolder") or ROOT_FOLDER)
         return loaded
 
     def __getstate__(self):

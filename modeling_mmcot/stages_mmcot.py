@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from transformers import PreTrainedModel
-from transformers.utils import logging
+from transformers.utils import has_file, logging
 
 from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
+# Where the settings of an adapter say which stages it has learned, in an entry that the library leaves free: one that
+# is saved by itself has no other place for that.
+FREE_ENTRY, STAGES_ENTRY = "auto_mapping", "stages"
 # Which adapter a base works with is a state of the base. One lock for all: pipelines may share a base.
 ADAPTER_IN_USE = threading.RLock()
 
@@ -57,6 +60,16 @@ def load_whole(model_class: type[Model], name: str, **options) -> Model:
     return model
 
 
+def note_stages(settings: Any, stages: Iterable[str]) -> None:
+    """Writes into the settings of an adapter, a `peft.PeftConfig`, which stages it has learned."""
+    setattr(settings, FREE_ENTRY, {STAGES_ENTRY: list(stages)})
+
+
+def noted_stages(settings: Any) -> list[str]:
+    """What [`note_stages`] has written; nothing in the settings of an older adapter."""
+    return (getattr(settings, FREE_ENTRY) or {}).get(STAGES_ENTRY, [])
+
+
 def require_all_parameters(name: str, lost: Iterable[str]) -> None:
     """Refuses weights in which parameters are missing.
 
@@ -93,6 +106,10 @@ class StageModels(Mapping):
         self.root = root
         self.folders = dict(root.config.stages)
         self.has_adapters = stages_are_adapters(self.folders)
+        # Of each stage the name that its adapter has, or will have, on the base.
+        self.adapters = dict(self.folders)
+        for name, settings in getattr(root, "peft_config", {}).items():
+            self.adapters |= {stage: name for stage in noted_stages(settings) if stage in self.folders}
         self._models = dict(models or {})
         for stage in self.folders:
             if stage not in self._models:
@@ -100,29 +117,45 @@ class StageModels(Mapping):
 
     def _load(self, stage: str) -> "MMCoTForConditionalGeneration":
         folder = self.folders[stage]
-        if folder == ROOT_FOLDER or folder in getattr(self.root, "peft_config", {}):
+        if folder == ROOT_FOLDER or self.adapters[stage] in getattr(self.root, "peft_config", {}):
             return self.root
         root: Any = self.root
         origin = dict(root.origin)
         name = origin.pop("pretrained_model_name_or_path", "")
         is_local = os.path.isdir(name)
         if not name or is_local and not os.path.isdir(os.path.join(name, folder)):
-            raise ValueError(
-                f"{name or 'The model'} has no folder {folder!r} with the model of the stage {stage!r}. "
-                f"Put it there, or give the pipeline a model of your own, answer_model=..."
-            )
-        if not self.has_adapters:
-            return load_whole(type(self.root), name, subfolder=folder, dtype=self.root.dtype, **origin)
-        if is_local:  # transformers before 5.23 seeks the settings of a local adapter at the root
-            self._load_adapter(os.path.join(name, folder), folder, origin)
-        else:
-            self._load_adapter(name, folder, {"subfolder": folder, **origin})
-        return self.root
+            raise self._absent(name, stage)
+        try:
+            if not self.has_adapters:
+                return load_whole(type(self.root), name, subfolder=folder, dtype=self.root.dtype, **origin)
+            if is_local:  # transformers before 5.23 seeks the settings of a local adapter at the root
+                self._load_adapter(os.path.join(name, folder), folder, origin)
+            else:
+                self._load_adapter(name, folder, {"subfolder": folder, **origin})
+            return self.root
+        except (OSError, ValueError) as error:
+            settings = "adapter_config.json" if self.has_adapters else "config.json"
+            if is_local or has_file(name, f"{folder}/{settings}", **origin):
+                raise
+            raise self._absent(name, stage) from error
+
+    def _absent(self, name: str, stage: str) -> ValueError:
+        """Says which stage is not there, and both ways to have it."""
+        folder, kind = self.folders[stage], "adapter" if self.has_adapters else "model"
+        way = "give the pipeline a model of your own, answer_model=..."
+        if self.has_adapters:
+            way = f"load one of your own before, model.load_adapter(FOLDER, adapter_name={folder!r})"
+        place = name or "The model"
+        return ValueError(
+            f"{place} has no folder {folder!r} with the {kind} of the stage {stage!r}. Put it there, or {way}."
+        )
 
     def _load_adapter(self, name: str, adapter: str, where: dict[str, Any]) -> None:
         with without_false_alarms():
             report = self.root.load_adapter(name, adapter_name=adapter, adapter_kwargs=where)
         require_all_parameters(name, (key for key in report.missing_keys if f".{adapter}." in key))
+        settings: Any = self.root.peft_config[adapter]
+        note_stages(settings, [stage for stage, folder in self.folders.items() if folder == adapter])
 
     def __getitem__(self, stage: str) -> "MMCoTForConditionalGeneration":
         with self.use(stage) as model:
@@ -136,7 +169,7 @@ class StageModels(Mapping):
             yield model
             return
         with ADAPTER_IN_USE:
-            model.set_adapter(self.folders[stage])
+            model.set_adapter(self.adapters[stage])
             yield model
 
     def __iter__(self) -> Iterator[str]:

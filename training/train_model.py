@@ -9,13 +9,16 @@ import datasets
 from accelerate import PartialState
 from peft import PeftModel
 from transformers import set_seed
+from transformers.dynamic_module_utils import custom_object_save
 
 from ..configuration import StageArguments
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.confidence_mmcot import Written
-from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from ..modeling_mmcot.configuration_mmcot import RATIONALE, ROOT_FOLDER
+from ..modeling_mmcot.loading_mmcot import stages_alone
+from ..modeling_mmcot.stages_mmcot import note_stages
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts
 from .parts import build_start, load_adapter, load_base, new_adapter, starting_seed
@@ -91,12 +94,18 @@ def starting_model(run: Run, name: str, arguments: StageArguments) -> MMCoTForCo
         model = build_start(recipe, run.origin, run.plan.models[name], run.processor.tokenizer, gate_bias)
     settings = model.generation_config
     settings.max_new_tokens, settings.num_beams = arguments.generation_max_length, arguments.generation_num_beams or 1
-    model.config.stages = run.plan.stages
+    folder = ROOT_FOLDER if run.plan.has_adapters else run.plan.folder(name)
+    model.config.stages = stages_alone(run.plan.stages, folder)
     if recipe.lora is None:
         return model
     if run.plan.has_adapters and follows:
-        return load_adapter(model, run.path(RATIONALE), is_trainable=True)
-    return new_adapter(model, recipe.lora, gate_bias)
+        adapted: Any = load_adapter(model, run.path(RATIONALE), is_trainable=True)
+    else:
+        adapted = new_adapter(model, recipe.lora, gate_bias)
+    settings = adapted.active_peft_config
+    settings.base_model_name_or_path = str(run.folder.root.resolve())  # found from wherever it is loaded
+    note_stages(settings, run.plan.models[name])
+    return adapted
 
 
 def parameter_line(model: MMCoTForConditionalGeneration) -> str:
@@ -131,6 +140,10 @@ def save_trained(model: MMCoTForConditionalGeneration, path: Path, merge: bool) 
     if merge and isinstance(model, PeftModel):
         model = model.merge_and_unload()
     model.save_pretrained(str(path))
+    if isinstance(model, PeftModel):
+        # `AutoPeftModel` looks for the base by the folder of the adapter.
+        model.config.save_pretrained(path)
+        custom_object_save(model.get_base_model(), path)
 
 
 def load_model(run: Run, path: Path, arguments: StageArguments) -> TrainedModel:
