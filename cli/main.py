@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from .. import __version__
-from . import ask, convert, evaluate, export, features, info, predict, push, quickstart, train
+from . import ask, convert, demo, evaluate, export, features, info, predict, push, quickstart, train
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +31,7 @@ class Verb(Protocol):
         """Does what the verb says; may give an exit code."""
 
 
-VERBS: tuple[Verb, ...] = (quickstart, train, features, predict, evaluate, ask, info, push, convert, export)
+VERBS: tuple[Verb, ...] = (quickstart, train, features, predict, evaluate, ask, demo, info, push, convert, export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

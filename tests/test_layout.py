@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "conversion": {"modeling_mmcot", "configuration", "hub_card", "inference"},
     "training": {"modeling_mmcot", "configuration", "data", "inference", "evaluation", "hub_card"},
 }
+# It goes into a Space, without the rest of the package.
+MAY_IMPORT["demo"] = set()
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 FOLDERS = tuple(MAY_IMPORT)
 # What the package itself offers, `import mmcot` included, it has from there.
