@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from transformers import CONFIG_MAPPING
 
 from ..modeling_mmcot.configuration_mmcot import MMCoTConfig
-from .annotations import Range, check_fields, nearest
+from ..modeling_mmcot.parts_mmcot import CONFIG_ARGUMENTS
+from .annotations import Range, check_fields, check_keys, nearest
 from .recipe_file import BROUGHT_ALONG
 
 
@@ -97,6 +98,8 @@ class ModelArguments(Section):
             )
         if self.vision_model is not None and self.vision_config is not None:
             raise ValueError("vision_model and vision_config exclude each other; keep one of them.")
+        known = [name for name in CONFIG_ARGUMENTS if not hasattr(self, name)]
+        check_keys("model.config", self.config, known)
         for name, settings in (("text_config", self.text_config), ("vision_config", self.vision_config)):
             if settings is not None:
                 check_network(name, **settings)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForSeq2SeqLM,
     GenerationMixin,
-    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
@@ -20,6 +18,7 @@ from transformers.utils.generic import ModelOutput, TransformersKwargs, can_retu
 from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 from .loading_mmcot import find_place, origin_of, stages_alone
+from .parts_mmcot import load_language_model, load_vision_tower, sort_arguments
 
 
 if TYPE_CHECKING:
@@ -130,30 +129,36 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_pretrained_parts(
-        cls, text_model: str | None = None, vision_model: str | None = None, **config_overrides
+        cls, text_model: str | None = None, vision_model: str | None = None, **kwargs
     ) -> "MMCoTForConditionalGeneration":
         """Starts from an ordinary language model and image encoder; only the fusion is new.
 
         Args:
             text_model: folder or Hub id of an encoder-decoder, for instance `google/flan-t5-base`. Without one, the
-                language model starts from scratch with the `text_config` of `config_overrides`.
+                language model starts from scratch with the `text_config` of `kwargs`.
             vision_model: folder or Hub id of an image encoder, for instance `google/vit-large-patch32-384`. Without
-                one, the tower starts from scratch with the `vision_config` of `config_overrides`, if there is one.
-            config_overrides: further fields of [`MMCoTConfig`].
+                one, the tower starts from scratch with the `vision_config` of `kwargs`, if there is one.
+            kwargs: fields of [`MMCoTConfig`]; `dtype` and `attn_implementation` of the whole model; and where the
+                parts come from, in the words of `from_pretrained` (`revision`, `token`, `cache_dir`, ...), for both
+                parts, or as `text_revision` or `vision_revision` for one.
 
         Raises:
+            TypeError: for any other keyword.
             ValueError: for a whole MMCoT model in place of a part.
         """
+        fields, loading = sort_arguments(kwargs, {"text": text_model, "vision": vision_model})
+        dtype = kwargs.get("dtype", "auto")
         if text_model is not None:
-            part_config(text_model, "a language model such as google/flan-t5-base")
-            language_model = AutoModelForSeq2SeqLM.from_pretrained(text_model)
-            config_overrides["text_config"] = language_model.config
+            language_model = load_language_model(text_model, **loading["text"])
+            fields["text_config"], dtype = language_model.config, language_model.dtype
         if vision_model is not None:
-            vision_tower: Any = load_vision_tower(vision_model)
-            config_overrides["vision_config"] = vision_tower.config
-        model = cls(cls.config_class(**config_overrides))
+            vision_tower: Any = load_vision_tower(vision_model, **loading["vision"])
+            fields["vision_config"] = vision_tower.config
+        model: Any = cls(cls.config_class(**fields))
+        if dtype not in ("auto", None):
+            model.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype)
         if text_model is not None:
-            model.to(language_model.dtype).language_model = language_model
+            model.language_model = language_model
             model.generation_config = language_model.generation_config
             model.generation_config.decoder_start_token_id = model.config.decoder_start_token_id
         if vision_model is not None:
@@ -319,25 +324,6 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         )
         loss = None if labels is None else token_loss(decoded.logits, labels, num_items_in_batch)
         return join_outputs(loss, encoder_outputs, decoded)
-
-
-def part_config(name: str, wanted: str) -> PreTrainedConfig:
-    """The configuration of a checkpoint that is to become a part of a model; it may not be such a model itself."""
-    config = AutoConfig.from_pretrained(name)
-    if config.model_type == MMCoTConfig.model_type:
-        remedy = f"give {wanted}, or the one that it was made from; in a recipe, model.from goes on with it as a whole"
-        raise ValueError(f"{name} is a whole mmcot model; {remedy}.")
-    return config
-
-
-def load_vision_tower(name: str) -> PreTrainedModel:
-    """The image half of a checkpoint: CLIP and SigLIP folders hold a text half as well."""
-    config = part_config(name, "an image encoder such as google/vit-base-patch16-224")
-    with torch.random.fork_rng():
-        # What a checkpoint lacks is drawn: some towers have a pooler, which is not used. The same draw each time makes
-        # it the same tower each time, whose features can be kept.
-        torch.manual_seed(0)
-        return AutoModel.from_pretrained(name, config=getattr(config, "vision_config", config))
 
 
 def check_without_effect(kwargs: dict[str, Any]) -> None:

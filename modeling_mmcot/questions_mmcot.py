@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .images_mmcot import show, to_rgb
+from .keywords_mmcot import advice
 
 
 TEXTS = ("context", "hint", "caption", "rationale")
@@ -104,6 +105,6 @@ def check_pipeline_keywords(given: Iterable[str], known: Sequence[str]) -> None:
     """
     for name in given:
         if name not in known:
-            meant = get_close_matches(name, known, n=1)
-            remedy = f"did you mean {meant[0]!r}?" if meant else "leave it out."
-            raise ValueError(f"{name!r} is neither part of a question nor an argument of generate(); {remedy}")
+            raise ValueError(
+                f"{name!r} is neither part of a question nor an argument of generate(); {advice(name, known)}"
+            )

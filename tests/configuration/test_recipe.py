@@ -104,6 +104,12 @@ def test_scientific_notation_is_a_number(tmp_path, recipe_file):
         ),
         ({}, ["--model.text_config.model_type", "mmcot"], "text_config.model_type is 'mmcot'; give one that"),
         ({}, ["--model.text_config.d_modle", "32"], "text_config has the unknown key d_modle: did you mean d_model?"),
+        (
+            {},
+            ["--model.config.frieze_vision", "1"],
+            "Unknown key model.config.frieze_vision: did you mean freeze_vision?",
+        ),
+        ({}, ["--model.config.token", "hf_x"], "Unknown key model.config.token: "),
         ({}, ["--model.text_config.d_model", "wide"], "model: text_config: .* expected int, got str"),
         ({}, ["--seed"], "--key value pairs"),
         ({}, ["seed", "3"], "--key value pairs"),

@@ -11,7 +11,7 @@ from mmcot.configuration import RecipeError
 from mmcot.data import load_splits
 from mmcot.inference.predict import predict_file
 from mmcot.inference.row_files import read_rows
-from mmcot.modeling_mmcot.modeling_mmcot import load_vision_tower
+from mmcot.modeling_mmcot.parts_mmcot import load_vision_tower
 from mmcot.training.trainer import MMCoTTrainer
 from mmcot.training.two_stage import run_recipe
 
