@@ -13,9 +13,11 @@ from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.hub_ids import is_dataset_id, is_hub_id
 from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.plain_files import replace_text
-from ..configuration.repository import CARD_FILE, METRICS_FILE, RECIPE_FILE, open_folder
+from ..configuration.repository import CARD_FILE, EXAMPLE_PICTURE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
+from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, MMCoTConfig, in_order, stages_are_adapters
+from ..modeling_mmcot.prompt_mmcot import letter
 from . import tables
 from .local_paths import without_local_paths
 from .markdown import code_block, code_span, inline, python_text
@@ -24,9 +26,10 @@ from .weights import count_by_folder
 
 
 TEMPLATE = Path(__file__).with_name("template.md")
-# Tasks of the Hub. It has none for rationales, and one without pictures has no picture to ask about.
-PICTURE_TASK, TEXT_TASK = "visual-question-answering", "question-answering"
-TAGS = ["mmcot", "multimodal-cot", "chain-of-thought"]
+# Tasks of the Hub that transformers 5 has, too: it gave up those of questions and answers.
+PICTURE_TASK, TEXT_TASK = "image-text-to-text", "text-generation"
+TAGS = [*MMCoTForConditionalGeneration.model_tags]
+ADAPTER_TAGS = ["lora", "peft"]
 # What the snippets ask where a run has left no problem of its own.
 INVENTED = {"question": "Which colour is the picture?", "choices": ["blue", "orange"]}
 LIBRARIES = ("mmcot", "torch", "transformers", "datasets", "peft", "huggingface-hub")
@@ -126,7 +129,7 @@ def fill_card(
         revision=code_span(model["revision"]) if model.get("revision") else "",
         asked=snippet_fields(metrics.get("example") or INVENTED),
         example=metrics.get("example"),
-        prints=printed(metrics["example"], stages) if metrics.get("example") else "",
+        prints=code_block(printed(metrics["example"], stages), "text") if metrics.get("example") else "",
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,
@@ -179,9 +182,10 @@ def metadata(
         base_model=[base for base in bases if base and is_hub_id(base)] or None,
         datasets=[dataset] if is_dataset_id(dataset) else None,
         metrics=[result.metric_type for result in results],
-        tags=TAGS,
+        tags=[*TAGS, *(ADAPTER_TAGS if stages_are_adapters(stages) else [])],
         model_name=name,
         eval_results=results,
+        widget=[sample(metrics["example"], stages)] if metrics.get("example") else None,
         **relation,
     )
 
@@ -216,12 +220,21 @@ def snippet_fields(example: Mapping[str, Any]) -> dict[str, str]:
     return {name: json.dumps(example[name], ensure_ascii=False) for name in names}
 
 
+def sample(example: Mapping[str, Any], stages: Iterable[str]) -> dict[str, Any]:
+    """A problem and what the run wrote, as the Hub shows them beside a model."""
+    options = [f"({letter(index)}) {choice}" for index, choice in enumerate(example["choices"])]
+    texts = [example.get(name) for name in ("context", "caption")]
+    picture = {"src": EXAMPLE_PICTURE} if example["picture"] else {}
+    asked = " ".join(filter(None, [*texts, example["question"], *options]))
+    return {**picture, "text": asked, "output": {"text": printed(example, stages)}}
+
+
 def printed(example: Mapping[str, Any], stages: Iterable[str]) -> str:
-    """What the first snippet prints of it, as Markdown."""
+    """What the first snippet prints of it."""
     writes = [STAGES[stage] for stage in stages]
     rationale = [example["rationale"]] if any(stage.writes_rationale for stage in writes) else []
     choice = [str(example["choice"])] if any(stage.writes_answer for stage in writes) else []
-    return code_block(" -> ".join([*rationale, *choice]), "text")
+    return " -> ".join([*rationale, *choice])
 
 
 def part_name(model: Mapping[str, Any], part: str) -> str:

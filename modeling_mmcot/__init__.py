@@ -7,6 +7,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForImageTextToText,
+    AutoModelForMultimodalLM,
     AutoModelForSeq2SeqLM,
     AutoProcessor,
 )
@@ -21,7 +22,7 @@ from .processing_mmcot import MMCoTProcessor
 __all__ = ["MMCoTConfig", "MMCoTForConditionalGeneration", "MMCoTPipeline", "MMCoTProcessor"]
 
 AutoConfig.register(MMCoTConfig.model_type, MMCoTConfig)
-for auto_class in (AutoModel, AutoModelForSeq2SeqLM, AutoModelForImageTextToText):
+for auto_class in (AutoModel, AutoModelForSeq2SeqLM, AutoModelForImageTextToText, AutoModelForMultimodalLM):
     auto_class.register(MMCoTConfig, MMCoTForConditionalGeneration)
 AutoProcessor.register(MMCoTConfig, MMCoTProcessor)
 PIPELINE_REGISTRY.register_pipeline(

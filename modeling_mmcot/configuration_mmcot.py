@@ -105,6 +105,7 @@ AUTO_MAP = {
     "AutoModel": "modeling_mmcot.MMCoTForConditionalGeneration",
     "AutoModelForSeq2SeqLM": "modeling_mmcot.MMCoTForConditionalGeneration",
     "AutoModelForImageTextToText": "modeling_mmcot.MMCoTForConditionalGeneration",
+    "AutoModelForMultimodalLM": "modeling_mmcot.MMCoTForConditionalGeneration",
     "AutoProcessor": "processing_mmcot.MMCoTProcessor",
 }
 TASK = "multimodal-cot"

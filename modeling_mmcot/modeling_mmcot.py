@@ -15,6 +15,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
 from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
 
+from .card_mmcot import leave_card
 from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 from .loading_mmcot import find_place, origin_of, stages_alone
@@ -47,6 +48,7 @@ class MMCoTPreTrainedModel(PreTrainedModel):
     # A plain T5 checkpoint is a valid start: its keys gain this prefix.
     base_model_prefix = "language_model"
     main_input_name = "input_ids"
+    model_tags = ["mmcot", "multimodal-cot", "chain-of-thought"]  # of every card that the library writes
     input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
     _supports_sdpa = True
@@ -87,6 +89,8 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         # The library's 50 GB is more than many a connection or file system takes in one piece.
         sizes = (max_shard_size, *args)
         super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, *sizes, **kwargs)
+        if is_main_process and not getattr(self, "_hf_peft_config_loaded", False):
+            leave_card(save_directory, self.config, self.model_tags)
 
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention

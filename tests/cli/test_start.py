@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForImageTextToText,
+    AutoModelForMultimodalLM,
+    AutoModelForSeq2SeqLM,
+)
 from transformers.pipelines import PIPELINE_REGISTRY
 
 import mmcot
@@ -57,7 +63,7 @@ def test_every_verb_has_its_help_and_an_example(name, capsys):
 
 def test_import_registers_everything_with_transformers():
     assert type(AutoConfig.for_model("mmcot")) is MMCoTConfig
-    for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM):
+    for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForMultimodalLM, AutoModelForSeq2SeqLM):
         assert auto._model_mapping[MMCoTConfig] is MMCoTForConditionalGeneration
     assert PIPELINE_REGISTRY.check_task("multimodal-cot")[1]["impl"] is MMCoTPipeline
 

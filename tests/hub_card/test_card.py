@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 from peft import LoraConfig, get_peft_model
 from PIL import Image
 from transformers import ViTImageProcessorPil
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from mmcot import MMCoTProcessor
 from mmcot.configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
@@ -173,6 +174,25 @@ def test_metadata_validate(any_card):
     assert all(result.dataset_split == "test" for result in data.eval_results)
     # What the Hub would read, there and back.
     assert yaml.safe_load(data.to_yaml()) == yaml.safe_load(str(any_card).split("---\n")[1])
+
+
+def test_task_is_one_of_transformers(any_card):
+    PIPELINE_REGISTRY.check_task(any_card.data.pipeline_tag)
+
+
+def test_adapters_are_found_by_their_tags():
+    assert fill({}, LEAST, TWO_MODELS).data.tags == ["mmcot", "multimodal-cot", "chain-of-thought"]
+    assert fill({"lora": {}}, LEAST, ADAPTERS).data.tags[-2:] == ["lora", "peft"]
+
+
+def test_sample_is_the_problem_and_what_was_written():
+    (sample,) = fill({}, invent_metrics(), TWO_MODELS).data.widget
+    assert sample["src"] == "example_picture.png"
+    assert sample["text"].endswith("Which jar holds the stones? (A) the blue one (B) the orange one")
+    assert sample["output"] == {"text": "The stones lie in the orange jar. -> the orange one"}
+    (sample,) = fill({"formats": "direct"}, invent_metrics(), {"direct": "."}).data.widget
+    assert sample["output"] == {"text": "the orange one"}
+    assert fill({}, LEAST, TWO_MODELS).data.to_dict().get("widget") is None
 
 
 def test_metadata_name_only_what_the_hub_has(tmp_path):

@@ -22,7 +22,8 @@ STAGES = {"rationale": ".", "answer": "answer"}
 QUESTION = {"question": "Which colour has the ball?", "choices": ["green", "red", "blue"], "hint": "Look at the ball."}
 
 LOAD_AND_SAVE_AGAIN = """
-from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForMultimodalLM
+from transformers import AutoModelForSeq2SeqLM, AutoProcessor
 
 folder = task["folder"]
 config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
@@ -32,7 +33,7 @@ result["processor"] = [type(processor).__name__, processor.newline, processor.ma
 prompt = processor.build_prompt(question, "rationale")
 inputs = processor(images=[question["image"]], text=[prompt])
 result["ids"] = {}
-for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM):
+for auto in (AutoModel, AutoModelForImageTextToText, AutoModelForMultimodalLM, AutoModelForSeq2SeqLM):
     model = auto.from_pretrained(folder, trust_remote_code=True)
     assert type(model).__module__.startswith("transformers_modules."), type(model).__module__
     result["ids"][auto.__name__] = model.generate(**inputs, max_new_tokens=8).tolist()
@@ -128,7 +129,9 @@ def test_configuration_and_processor_load_with_their_settings(there):
     assert there["processor"] == ["MMCoTProcessor", "official", 99]
 
 
-@pytest.mark.parametrize("auto", ["AutoModel", "AutoModelForSeq2SeqLM", "AutoModelForImageTextToText"])
+@pytest.mark.parametrize(
+    "auto", ["AutoModel", "AutoModelForSeq2SeqLM", "AutoModelForImageTextToText", "AutoModelForMultimodalLM"]
+)
 def test_first_model_writes_the_same_tokens(auto, here, there):
     assert there["ids"][auto] == here["ids"][0]
 

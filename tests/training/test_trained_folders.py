@@ -25,7 +25,8 @@ WAYS = {
 }
 LOAD = """
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForSeq2SeqLM, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForMultimodalLM
+from transformers import AutoModelForSeq2SeqLM, AutoProcessor
 
 def load(auto, folder, **options):
     return auto.from_pretrained(folder, trust_remote_code=True, **options)
@@ -34,7 +35,7 @@ for name, folder in task["folders"].items():
     stages = load(AutoConfig, folder).stages
     processor = load(AutoProcessor, folder)
     found = result[name] = {"stages": stages, "answers": [ask(folder, "multimodal-cot"), ask(folder)], "ids": {}}
-    for auto in (AutoModel, AutoModelForSeq2SeqLM, AutoModelForImageTextToText):
+    for auto in (AutoModel, AutoModelForSeq2SeqLM, AutoModelForImageTextToText, AutoModelForMultimodalLM):
         model = load(auto, folder)
         assert type(model).__module__.startswith("transformers_modules."), type(model).__module__
     for stage, place in stages.items():
