@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import Pipeline
 from transformers.pipelines.base import no_collate_fn
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
+from transformers.utils import logging
 
 from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written, calibrated, log_confidence
@@ -26,6 +27,9 @@ from .streaming_mmcot import stream_pieces
 if TYPE_CHECKING:
     from .modeling_mmcot import MMCoTForConditionalGeneration
     from .processing_mmcot import MMCoTProcessor
+
+
+LONG_LIST = 20  # questions
 
 
 @dataclass
@@ -144,13 +148,19 @@ class MMCoTPipeline(Pipeline):
     def get_iterator(  # type: ignore[override]
         self, inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params
     ):
-        """The library's, with a collation that can be handed to processes which do not start as copies of this one."""
+        """The library's, with a collation that can be handed to processes which do not start as copies of this one.
+
+        Somebody at a terminal sees how far a long list is.
+        """
         kind: Any = PipelineDataset if isinstance(inputs, list) else PipelineIterator
         rows = kind(inputs, self.preprocess, preprocess_params)
         collate = no_collate_fn if batch_size == 1 else gather
         loader = DataLoader(rows, num_workers=num_workers, batch_size=batch_size, collate_fn=collate)
         answered = PipelineIterator(loader, self.forward, forward_params, loader_batch_size=batch_size)
-        return PipelineIterator(answered, self.postprocess, postprocess_params)
+        answers = PipelineIterator(answered, self.postprocess, postprocess_params)
+        if not isinstance(inputs, list) or len(inputs) < LONG_LIST:
+            return answers
+        return logging.tqdm(answers, desc="answering", total=len(inputs), unit="question", disable=None, leave=False)
 
     def stream(self, inputs: Mapping[str, Any] | None = None, **kwargs) -> Iterator[str | dict[str, Any]]:
         """Answers one question; takes what a call takes.

@@ -1,5 +1,6 @@
 """`pipeline("multimodal-cot")`: inputs of every kind, two stages, one or two models, saving and loading."""
 
+import io
 import json
 import sys
 
@@ -175,6 +176,17 @@ class TestInputs:
     def test_call_without_anything_is_refused(self, pipe):
         with pytest.raises(ValueError, match="'question'"):
             pipe()
+
+
+class TestProgress:
+    @pytest.mark.parametrize(("count", "terminal", "shown"), [(20, True, True), (19, True, False), (20, False, False)])
+    def test_long_lists_have_a_bar_at_a_terminal(self, pipe, monkeypatch, count, terminal, shown):
+        error = io.StringIO()
+        error.isatty = lambda: terminal
+        monkeypatch.setattr("sys.stderr", error)
+        answers = pipe([questions()[0]] * count, batch_size=10, max_new_tokens=1)
+        assert len(answers) == count
+        assert ("answering" in error.getvalue()) == shown
 
 
 class TestStages:
