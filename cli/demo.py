@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         from ..demo.page import build_page, launch_page
     except ImportError as error:
-        raise ImportError(f"The page needs gradio ({error}); install it with: pip install 'mmcot[demo]'") from None
+        raise ImportError(f"The page needs gradio ({error}); install it with: pip install 'gradio[mcp]'") from None
     from ..demo.about import read_about
     from ..inference.pipeline import open_pipeline
 

@@ -71,7 +71,7 @@ def installed(name: str) -> str:
         return version(name).partition("+")[0]
     except PackageNotFoundError:
         raise ImportError(
-            f"A Space needs the version of {name}, which is not installed: pip install 'mmcot[demo]'"
+            f"A Space needs the version of {name}, which is not installed: pip install 'gradio[mcp]'"
         ) from None
 
 
