@@ -90,7 +90,9 @@ def option_scores(
     rows = torch.arange(len(counts)).repeat_interleave(counts)  # for each option of each question, the question
     options = torch.cat([torch.arange(count) for count in option_counts])
     chunks = zip(rows.split(OPTIONS_AT_ONCE), options.split(OPTIONS_AT_ONCE), strict=True)
-    scores = torch.cat([log_probabilities(model, encoder_outputs, row, targets[option]) for row, option in chunks])
+    scores = torch.cat(
+        [log_probabilities(model, encoder_outputs, row, targets[option]).sum(-1) for row, option in chunks]
+    )
     return [row.softmax(-1).tolist() for row in scores.split(option_counts)]
 
 
@@ -110,9 +112,20 @@ def text_log_probabilities(
     # True up to the last token of each text: what pads it, stands after it.
     written = (targets != model.config.pad_token_id).flip(-1).cumsum(-1).flip(-1) > 0
     targets = targets.masked_fill(~written, -100)
+    return token_log_probabilities(model, encoder_outputs, targets).sum(-1).tolist()
+
+
+def token_log_probabilities(
+    model: "MMCoTForConditionalGeneration", encoder_outputs: MMCoTEncoderOutput, targets: torch.Tensor
+) -> torch.Tensor:
+    """Logarithms `(batch, target)` of how probable each token of a text is after what its row read and those before.
+
+    Args:
+        targets: a text for each row, `(batch, target)`, -100 where padded; 0 comes of that.
+    """
     rows = torch.arange(len(targets), device=targets.device)
     chunks = rows.split(max(1, TOKENS_AT_ONCE // targets.shape[1]))
-    return torch.cat([log_probabilities(model, encoder_outputs, row, targets[row]) for row in chunks]).tolist()
+    return torch.cat([log_probabilities(model, encoder_outputs, row, targets[row]) for row in chunks])
 
 
 def log_probabilities(
@@ -121,7 +134,8 @@ def log_probabilities(
     rows: torch.Tensor,
     targets: torch.Tensor,
 ) -> torch.Tensor:
-    """Logarithms of how probable `targets (texts, target)` are after what `rows (texts,)` of the encoder say."""
+    """Logarithms of how probable the tokens of `targets (texts, target)` are after what `rows (texts,)` of the encoder
+    say."""
     labels = targets.to(model.device)
     rows = rows.to(model.device)
     logits = model(
@@ -131,4 +145,4 @@ def log_probabilities(
         use_cache=False,
     ).logits  # (texts, target, vocabulary)
     losses = torch.nn.functional.cross_entropy(logits.float().mT, labels, reduction="none")  # 0 for -100
-    return -losses.sum(-1)
+    return -losses

@@ -129,6 +129,7 @@ OWN_SETTINGS = {
     "num_samples": whole(1, MOST_SAMPLES),
     "abstain_below": SHARE,
     "return_all": FLAG,
+    "explain": FLAG,
     "on_error": Allowed("'raise' or 'return'", lambda value: value in ("raise", "return")),
 }
 

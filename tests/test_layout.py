@@ -31,7 +31,7 @@ FOLDERS = tuple(MAY_IMPORT)
 PUBLIC = {"", "__version__", *mmcot.__all__}
 SHIPPED_LIBRARIES = {"torch", "transformers", "PIL", "huggingface_hub", "numpy", "safetensors"}
 # Only inside `try:` or a function: it is not there for every visitor of the Hub.
-OPTIONAL_LIBRARIES = {"peft", "pillow_heif"}
+OPTIONAL_LIBRARIES = {"matplotlib", "peft", "pillow_heif"}
 
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 SHIPPED = sorted((ROOT / "modeling_mmcot").glob("*_mmcot.py"))

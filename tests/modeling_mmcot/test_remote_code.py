@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -41,6 +42,9 @@ second = AutoModelForSeq2SeqLM.from_pretrained(folder, subfolder="answer", trust
 result["ids"]["answer"] = second.generate(**inputs, max_new_tokens=8).tolist()
 result["named"] = ask(folder, "multimodal-cot")
 result["unnamed"] = ask(folder)
+explanation = pipeline(model=folder, trust_remote_code=True)(question, explain=True, max_new_tokens=8)["explanation"]
+explanation.save(task["figure"])
+result["maps"] = [heat.tolist() for heat in explanation.maps]
 
 pipeline("multimodal-cot", model=folder, trust_remote_code=True).save_pretrained(task["again"])
 model.save_pretrained(task["parts"])
@@ -92,6 +96,7 @@ def there(run, here):
         picture=str(folder / "picture.png"),
         folder=str(folder / "saved"),
         again=str(folder / "again"),
+        figure=str(folder / "figure.png"),
         parts=str(folder / "parts"),
     )
 
@@ -148,6 +153,12 @@ def rounded(answer):
 @pytest.mark.parametrize("call", ["named", "unnamed"])
 def test_pipeline_answers_the_same_with_and_without_the_name_of_its_task(call, here, there):
     assert rounded(there[call]) == rounded(here["answer"])
+
+
+def test_explanation_is_computed_and_drawn(here, there):
+    assert np.array(there["maps"]).shape == (1, 8, 5)
+    with Image.open(here["folder"] / "figure.png") as figure:
+        assert figure.width > 1000
 
 
 @pytest.mark.parametrize("name", ["again", "again/answer", "parts", "parts/answer"])
