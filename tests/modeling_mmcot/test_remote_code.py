@@ -120,7 +120,7 @@ def test_saved_folder_is_a_repository_of_code_and_safetensors(name, here):
     files = {path.name for path in folder.iterdir() if path.is_file()}
     assert files >= SHIPPED
     assert {file for file in files if file.endswith(".py")} == SHIPPED
-    words = set() if name == "saved/answer" else {"chat_template.jinja"}
+    words = set() if name == "saved/answer" else {"README.md", "chat_template.jinja"}
     assert {file for file in files if not file.endswith((".py", ".json"))} == {"model.safetensors"} | words
     config = json.loads((folder / "config.json").read_text())
     assert config["custom_pipelines"]["multimodal-cot"]["impl"] == "pipeline_mmcot.MMCoTPipeline"
