@@ -14,11 +14,12 @@ from typing import Any
 import datasets
 
 from ..configuration import Recipe, load_recipe
-from ..configuration.ablations import ABLATIONS, PICTURED
+from ..configuration.ablations import ABLATIONS, ALL_EXAMPLES, BLANK, PICTURED, SHUFFLED
 from ..configuration.metrics import ACCURACY, AVERAGE, WITH_IMAGE
 from ..configuration.repository import EXAMPLE_PICTURE, PREDICTIONS_FILE, open_folder
 from ..data import load_splits
 from ..evaluation.ablations import measure_ablations, run_ablations
+from ..evaluation.findings import conclude
 from ..evaluation.scores import evaluate
 from ..hub_card.card import add_ablations
 from ..inference.load import load_trained
@@ -95,17 +96,28 @@ def compare_systems(recipe: Recipe, test: datasets.Dataset, say: Steps) -> dict[
     folder = Path(recipe.output_dir)
     predictions = read_rows(folder / PREDICTIONS_FILE)
     models, processor, features = load_trained(str(folder))
-    say(f"The same {len(test)} problems with blank and with other pictures, without and with gold rationales.")
+    say(f"The same {len(test)} problems with pictures and rationales taken away or changed, for each stage.")
     size = recipe.evaluation.batch_size
-    ablated = run_ablations(models, processor, test, predictions, recipe.seed, features=features, batch_size=size)
-    add_ablations(folder, measure_ablations(predictions, ablated, test))
-    systems = {TWO_STAGE: predictions}
-    for name, ablation in ABLATIONS.items():
-        if ablation.images:
-            systems[f"{TWO_STAGE}, {name}"] = ablated[name]
-    systems[ONE_STAGE] = predict_in_one_stage(recipe, say)
+    ablated = run_ablations(
+        models, processor, test, predictions, recipe.seed, features=features, batch_size=size, say=say
+    )
+    ablations = measure_ablations(predictions, ablated, test)
+    concluded = conclude(ablations)
+    add_ablations(folder, ablations, concluded)
+    for finding in concluded["findings"]:
+        say(finding)
+    systems = {
+        TWO_STAGE: predictions,
+        **{f"{TWO_STAGE}, {each.name}": ablated[each.name] for each in (BLANK, SHUFFLED)},
+        ONE_STAGE: predict_in_one_stage(recipe, say),
+    }
     scores = {name: evaluate(rows, test, by=["family"]) for name, rows in systems.items()}
-    return {name: accuracies(found) for name, found in scores.items()} | {CHANCE: guesses(scores[TWO_STAGE])}
+    compared = {name: accuracies(found) for name, found in scores.items()} | {CHANCE: guesses(scores[TWO_STAGE])}
+    return compared | {
+        f"{TWO_STAGE}, {name}": ablated_accuracies(ablations[name])
+        for name in ABLATIONS
+        if name not in (BLANK.name, SHUFFLED.name)
+    }
 
 
 def predict_in_one_stage(recipe: Recipe, say: Steps) -> list[dict[str, Any]]:
@@ -139,6 +151,11 @@ def accuracies(scores: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def ablated_accuracies(groups: Mapping[str, Any]) -> dict[str, Any]:
+    """The same percentages of an ablation, which are not told by family."""
+    return {"all": groups[ALL_EXAMPLES]["accuracy"]["value"], PICTURED: groups[PICTURED]["accuracy"]["value"]}
+
+
 def guesses(scores: Mapping[str, Any]) -> dict[str, Any]:
     """The same percentages for guessing, which depend on the problems alone."""
     chance = scores["chance"]
@@ -155,9 +172,10 @@ def results_table(results: Mapping[str, Any]) -> str:
     lines = [f"| system | {AVERAGE.meaning} | {PICTURED} |", "| --- | --- | --- |"]
     for name, row in results.items():
         lines.append(f"| {name} | {ACCURACY.text(row['all'])} | {ACCURACY.text(row[PICTURED])} |")
-    lines += ["", "| family | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
-    for family in results[CHANCE]["families"]:
-        cells = " | ".join(f"{row['families'][family]:.0f} %" for row in results.values())
+    by_family = {name: row["families"] for name, row in results.items() if "families" in row}
+    lines += ["", "| family | " + " | ".join(by_family) + " |", "| --- " * (len(by_family) + 1) + "|"]
+    for family in by_family[CHANCE]:
+        cells = " | ".join(f"{row[family]:.0f} %" for row in by_family.values())
         lines.append(f"| {family} | {cells} |")
     return "\n".join(lines) + "\n"
 

@@ -26,9 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--similarity", metavar="FOLDER", help="sentence encoder to compare rationales with")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="other predictions of the same problems")
     parser.add_argument("--update-card", action="store_true", help="put the ablations into the card of --model, too")
-    parser.add_argument(
-        "--ablations", action="store_true", help="what pictures and rationales are worth (with --model)"
-    )
+    parser.add_argument("--ablations", action="store_true", help="which stage looks and which reasons (with --model)")
     add_batch_size(parser)
 
 
@@ -47,6 +45,7 @@ def run(options: argparse.Namespace) -> None:
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
     from ..evaluation.files import evaluate_file, headline
+    from ..evaluation.findings import conclude
     from ..evaluation.scores import with_whole_rationales
     from ..hub_card.card import add_ablations
     from ..inference.load import load_processor, load_trained
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
         rows = predict_file(model, options.dataset, options.split, options.predictions, data, size, revision)
     if options.ablations:
         models, processor, features = load_trained(model, revision)
-        ablated = run_ablations(models, processor, dataset, rows, features=features, batch_size=size)
+        ablated = run_ablations(models, processor, dataset, rows, features=features, say=print, batch_size=size)
     elif model:
         processor = load_processor(find_repository(model, revision))
     if model:
@@ -70,5 +69,5 @@ def run(options: argparse.Namespace) -> None:
         options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
     )
     if options.update_card:
-        add_ablations(Path(model), metrics["ablations"])
+        add_ablations(Path(model), metrics["ablations"], conclude(metrics["ablations"]))
     print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

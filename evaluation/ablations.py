@@ -3,24 +3,25 @@
 What is changed stands in `configuration/ablations.py`.
 """
 
-import io
-import random
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import datasets
 import numpy as np
-from PIL import Image
 
 from ..configuration.ablations import ABLATIONS, ALL_EXAMPLES, FULL_SYSTEM, PICTURED, Ablation
 from ..configuration.metrics import ACCURACY
-from ..data.image_column import as_list, has_image, replace_images, stored_images, without_images
-from ..inference.generation import predict
+from ..data.image_column import has_image, without_images
+from ..inference.features import FeatureCache
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER
-from .comparison import compare_outcomes
-from .intervals import estimate
-from .predictions import match_predictions
+from .asked_once import AskedOnce
+from .changed_images import change_images
+from .changed_rationales import Reasoned, change_rationales
+from .conclusions import conclusion
+from .intervals import estimate, estimate_difference
+from .predictions import AnsweredExamples, match_predictions
 
 
 def run_ablations(
@@ -29,65 +30,67 @@ def run_ablations(
     dataset: datasets.Dataset,
     predictions: Sequence[Mapping[str, Any]],
     seed: int = 0,
+    ablations: Iterable[Ablation] | None = None,
+    features: Mapping[str, FeatureCache] | None = None,
+    say: Callable[[str], None] = lambda text: None,
     **options,
 ) -> dict[str, list[dict[str, Any]]]:
     """Answers the examples again, once for each ablation that applies to them.
 
-    Those of images do where there are images; those of rationales where a model reads rationales, so with two stages.
+    Those of images do where there are images; those of rationales, or of one stage, where a model reads rationales.
+    Nothing is generated twice: where an ablation leaves what a stage reads and sees as it was, its text stands.
 
     Args:
         models: by stage, see [`predict`].
         dataset: the examples, with gold rationales for the ablation that reads them.
-        predictions: of the full system. Where an example has no gold rationale, the system keeps its own.
-        seed: of the shuffle.
-        options: see [`predict`].
+        predictions: of the full system; what they lack is generated.
+        seed: of what is shuffled.
+        ablations: by default all.
+        features: by stage, caches of what frozen towers say of images.
+        say: told at the end how much was generated.
+        options: see [`generate_texts`].
 
     Returns:
         Prediction rows by the name of the ablation.
     """
-    has_images = any(has_image(dataset))
-    ablated = {}
-    for name, ablation in ABLATIONS.items():
-        if (ablation.images and not has_images) or (ablation.rationales and ANSWER not in models):
-            continue
-        rationales = ablated_rationales(ablation, dataset, processor, predictions)
-        changed = ablated_images(ablation, dataset, seed)
-        ablated[name] = predict(models, processor, changed, rationales=rationales, progress=True, **options)
+    chosen = applicable(ABLATIONS.values() if ablations is None else ablations, models, dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        system = AskedOnce(models, processor, features, folder, progress=True, **options)
+        views = {change: system.look(change_images(change, dataset, seed)) for change in changes_of_images(chosen)}
+        system.remember(views[None], predictions)
+        full = system.answer(dict.fromkeys(models, views[None]))
+        reasoned = Reasoned(
+            without_images(dataset).to_list(),
+            [row["rationale"] or "" for row in full],
+            [row["choice_index"] for row in full],
+            processor,
+            seed,
+        )
+        ablated = {
+            each.name: system.answer(
+                {stage: views[each.images if each.stage in (None, stage) else None] for stage in models},
+                change_rationales(each, reasoned),
+            )
+            for each in chosen
+        }
+    for stage in system.stages:
+        say(f"Of {system.asked[stage]:,} texts of the {stage} stage, {system.generated[stage]:,} had to be generated.")
     return ablated
 
 
-def ablated_images(ablation: Ablation, dataset: datasets.Dataset, seed: int) -> datasets.Dataset:
-    """The data set with the images that an ablation shows."""
-    if ablation.images == "blank":
-        return blank_images(dataset)
-    if ablation.images == "another":
-        return shuffled_images(dataset, seed)
-    return dataset
-
-
-def ablated_rationales(
-    ablation: Ablation,
-    dataset: datasets.Dataset,
-    processor: MMCoTProcessor,
-    predictions: Sequence[Mapping[str, Any]],
-) -> list[str] | None:
-    """What the answer stage reads in an ablation; `None` for what the rationale stage writes."""
-    if ablation.rationales == "none":
-        return [""] * len(dataset)
-    if ablation.rationales == "gold":
-        return gold_rationales(dataset, processor, predictions)
-    return None
-
-
-def gold_rationales(
-    dataset: datasets.Dataset, processor: MMCoTProcessor, predictions: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """Each example's gold rationale, or the predicted one where it has none."""
-    predicted = {str(row["id"]): row.get("rationale") or "" for row in predictions}
+def applicable(ablations: Iterable[Ablation], models: Mapping[str, Any], dataset: datasets.Dataset) -> list[Ablation]:
+    """Those of the ablations that change anything for these models and examples."""
+    has_images, two_stages = any(has_image(dataset)), ANSWER in models
     return [
-        processor.gold_rationale(example) or predicted.get(str(example["id"]), "")
-        for example in without_images(dataset)
+        each
+        for each in ablations
+        if (has_images or not each.images) and (two_stages or not (each.rationales or each.stage))
     ]
+
+
+def changes_of_images(ablations: Iterable[Ablation]) -> list[str | None]:
+    """What images become in any of the ablations, and that they stay."""
+    return [None, *dict.fromkeys(each.images for each in ablations if each.images)]
 
 
 def measure_ablations(
@@ -103,9 +106,11 @@ def measure_ablations(
         dataset: the examples, with labels.
 
     Returns:
-        By name, the full system first, and by group of examples (`all problems`, `with a picture`): `accuracy` in
-        percent and `difference` to the full system in percentage points, each `{"value", "n", "low", "high"}`. The
-        full system has no `difference`.
+        By name, the full system first, and by group of examples (`all problems`, `with a picture`), each
+        `{"value", "n", "low", "high"}`: `accuracy` in percent; `difference` to the full system in percentage points;
+        `unchanged`, the percentage of answers that stay as they were; and for rationales of other examples `follows`,
+        the percentage of answers that go with them, of those that come to an option that was not the answer. The full
+        system has accuracy alone.
     """
     answered = match_predictions(predictions, dataset)
     pictured = np.array([example["has_image"] for example in answered.examples])
@@ -117,42 +122,37 @@ def measure_ablations(
     }
     table: dict[str, dict[str, dict[str, Any]]] = {FULL_SYSTEM: full}
     for name, rows in ablated.items():
-        right = match_predictions(rows, dataset).right
-        table[name] = {}
-        for group, members in groups.items():
-            compared = compare_outcomes(right[members], answered.right[members])
-            table[name][group] = {"accuracy": compared["first"], "difference": compared["difference"]}
+        again = match_predictions(rows, dataset)
+        table[name] = {group: measure_ablation(name, answered, again, members) for group, members in groups.items()}
     return table
 
 
-def blank_images(dataset: datasets.Dataset) -> datasets.Dataset:
-    """Every image replaced by plain grey of its size; examples without image stay as they are."""
-    return replace_images(dataset, [blank_entry(stored) for stored in stored_images(dataset)])
+def measure_ablation(
+    name: str, answered: AnsweredExamples, again: AnsweredExamples, members: np.ndarray
+) -> dict[str, Any]:
+    """One ablation on a group of examples; see [`measure_ablations`]."""
+    before, after = chosen_options(answered)[members], chosen_options(again)[members]
+    scores = {
+        "accuracy": estimate(again.right[members], ACCURACY.scale),
+        "difference": estimate_difference(again.right[members], answered.right[members], ACCURACY.scale),
+        "unchanged": estimate(before == after, ACCURACY.scale),
+    }
+    if name in ABLATIONS and ABLATIONS[name].rationales == "another":
+        suggested = suggestions(again)[members]
+        misled = (suggested >= 0) & (suggested != before)
+        if misled.any():
+            scores["follows"] = estimate((after == suggested)[misled], ACCURACY.scale)
+    return scores
 
 
-def shuffled_images(dataset: datasets.Dataset, seed: int = 0) -> datasets.Dataset:
-    """Every example's image or images replaced by those of another example; each is used once."""
-    images = stored_images(dataset)
-    places = [place for place, stored in enumerate(images) if as_list(stored)]
-    random.Random(seed).shuffle(places)
-    shuffled = list(images)
-    # A shuffled ring handed on by one place: nobody keeps an image.
-    for place, giver in zip(places, places[1:] + places[:1], strict=True):
-        shuffled[place] = images[giver]
-    return replace_images(dataset, shuffled)
+def chosen_options(answered: AnsweredExamples) -> np.ndarray:
+    """The position of the option that each example got, `(examples,)`, -1 for none."""
+    choices = [None if guess is None else guess["choice_index"] for guess in answered.guesses]
+    return np.array([-1 if choice is None else choice for choice in choices])
 
 
-def blank_entry(stored: Any) -> Any:
-    """A stored entry of the image column with grey images in place of its own."""
-    if isinstance(stored, list):
-        return [blank(image) for image in stored]
-    return None if stored is None else blank(stored)
-
-
-def blank(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A grey PNG of the size of a stored image."""
-    with Image.open(io.BytesIO(stored["bytes"]) if stored["bytes"] else stored["path"]) as image:
-        size = image.size
-    buffer = io.BytesIO()
-    Image.new("RGB", size, (128, 128, 128)).save(buffer, "PNG")
-    return {"bytes": buffer.getvalue(), "path": None}
+def suggestions(answered: AnsweredExamples) -> np.ndarray:
+    """The option that each rationale comes to, `(examples,)`, -1 for none."""
+    pairs = zip(answered.guesses, answered.examples, strict=True)
+    found = [conclusion(guess["rationale"], example["choices"]) if guess else None for guess, example in pairs]
+    return np.array([-1 if choice is None else choice for choice in found])

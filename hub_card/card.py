@@ -53,13 +53,14 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     card.save(folder / CARD_FILE)
 
 
-def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
+def add_ablations(folder: Path, ablations: Mapping[str, Any], concluded: Mapping[str, Any] | None = None) -> None:
     """Takes what pictures and rationales were found to be worth into the scores and the card of a run.
 
     Args:
         folder: the run folder.
         ablations: of the split that the run itself was scored on, see
             [`mmcot.evaluation.ablations.measure_ablations`].
+        concluded: what they come to, see [`mmcot.evaluation.findings.conclude`].
 
     Raises:
         ValueError: for ablations of other problems.
@@ -75,7 +76,7 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any]) -> None:
     if first is None or again["n"] != first["n"] or not first["low"] <= again["value"] <= first["high"]:
         remedy = "evaluate the split that the run was scored on"
         raise ValueError(f"The ablations are of other problems than {folder / METRICS_FILE}; {remedy}.")
-    scores["ablations"] = ablations
+    scores |= {"ablations": ablations, **(concluded or {})}
     replace_text(folder / METRICS_FILE, json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
     write_card(folder, settings, scores)
 
@@ -139,6 +140,7 @@ def fill_card(
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
         rationale_table=tables.rationale_table(scores) if scores else "",
         ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
+        findings=metrics.get("findings", []),
         blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),

@@ -51,16 +51,20 @@ def rationale_table(scores: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def ablation_table(ablations: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """Accuracy of the full system and of what was taken from it or given to it, and the difference in points."""
-    rows = []
+    """Accuracy of the full system and of what was taken from it or given to it, the difference in points, and where it
+    was measured how many answers stay.
+    """
+    head, rows = ["system", "accuracy", "difference", "95 % interval", "same answers"], []
     for name, groups in ablations.items():
         for group, scores in groups.items():
-            change = ["", ""]
+            change = ["", "", ""]
             if "difference" in scores:
                 difference = scores["difference"]
-                change = [f"{difference['value']:+.1f}", ACCURACY.interval(difference)]
+                same = ACCURACY.text(scores["unchanged"]["value"]) if "unchanged" in scores else ""
+                change = [f"{difference['value']:+.1f}", ACCURACY.interval(difference), same]
             rows.append([f"{name}, {group}", ACCURACY.text(scores["accuracy"]["value"]), *change])
-    return markdown_table(["system", "accuracy", "difference", "95 % interval"], rows)
+    columns = len(head) if any(row[-1] for row in rows) else len(head) - 1  # older scores do not have the last
+    return markdown_table(head[:columns], [row[:columns] for row in rows])
 
 
 def training_table(training: Mapping[str, Mapping[str, float]]) -> str:

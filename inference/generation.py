@@ -41,6 +41,7 @@ def generate_texts(
     features: FeatureCache | None = None,
     batch_size: int = 32,
     progress: bool = False,
+    scored: bool = True,
     **generate_kwargs,
 ) -> list[Written]:
     """What the model writes for each example of a data set, in its order. Several processes share the work.
@@ -52,6 +53,7 @@ def generate_texts(
         features: vision features computed before; the data set then names its images by their hashes.
         batch_size: examples that are generated together; those of like length share a batch.
         progress: show a progress bar on a terminal.
+        scored: say, too, how probable the model finds what it wrote.
         generate_kwargs: passed on to `generate()`.
 
     """
@@ -68,7 +70,7 @@ def generate_texts(
         inputs = processor(text=[prompts[position] for position in positions])
         inputs.update(image_inputs(processor, batch, features))
         choices = [example["choices"] for example in batch]
-        made = generate_batch(model, processor, inputs, stage, choices, generate_kwargs)
+        made = generate_batch(model, processor, inputs, stage, choices, generate_kwargs, scored)
         outputs.update(zip(positions, made, strict=True))
     model.train(was_training)
     everything = dict(gather_object(list(outputs.items())))

@@ -30,6 +30,7 @@ def generate_batch(
     stage: str,
     choices: Sequence[Sequence[str]],
     generate_kwargs: Mapping[str, Any],
+    scored: bool = True,
 ) -> list[Written]:
     """What the model of a stage writes for each question of a batch.
 
@@ -40,6 +41,7 @@ def generate_batch(
         stage: one that writes nothing but an answer has scores, another the probability of its text.
         choices: the options of each question.
         generate_kwargs: passed on to `generate()`.
+        scored: give these probabilities; without them, only texts.
 
     Raises:
         ValueError: for settings of `generate()` that are wrong, or give more than one text for each question.
@@ -60,6 +62,8 @@ def generate_batch(
     with refusals_name(given):
         ids = model.generate(**text, encoder_outputs=read, tokenizer=tokenizer, **settings)
     texts = processor.batch_decode(ids, skip_special_tokens=True)
+    if not scored:
+        return [Written(text) for text in texts]
     if find_stage(stage).only_answers:
         counts = [len(options) for options in choices]
         targets = processor.encode_targets(processor.option_targets(max(counts), stage))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 # Inches and dots per inch: narrow enough for its words to be read on a phone.
 WIDTH, ROW_HEIGHT, MARGIN, DPI = 5.0, 0.32, 0.75, 200
+EDGE = 119  # where the values are written, in percent
 
 
 @dataclass(frozen=True)
@@ -44,30 +45,13 @@ def accuracy_chart(accuracy: Mapping[str, Any], chance: Mapping[str, Any], theme
     return png(figure)
 
 
-def ablation_chart(table: Mapping[str, Mapping[str, Any]], theme: Theme = LIGHT) -> bytes:
-    """Accuracy of each ablation in percent, for each group of examples.
-
-    Args:
-        table: what [`measure_ablations`] returned.
-        theme: colours; the background stays transparent.
-    """
-    figure, axes = dot_plot(list(table), theme, row_height=1.5 * ROW_HEIGHT)
-    groups = list(next(iter(table.values())))
-    colours = dict(zip(groups, (theme.accent, theme.second), strict=False))
-    for position, (group, colour) in enumerate(colours.items()):
-        shift = 0.36 * (position - (len(groups) - 1) / 2)
-        draw_scores(axes, [row[group]["accuracy"] for row in table.values()], colour, shift)
-    legend(figure, [(group, colour, "o") for group, colour in colours.items()], theme)
-    return png(figure)
-
-
 def dot_plot(names: Sequence[str], theme: Theme, row_height: float = ROW_HEIGHT) -> tuple[Figure, Any]:
     """An empty chart of percentages with one row for each name, the first on top."""
     figure = Figure(figsize=(WIDTH, row_height * len(names) + MARGIN), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.set_facecolor("none")
-    axes.set(xlim=(-1, 112), ylim=(len(names) - 0.4, -0.6), xticks=range(0, 101, 25))
+    axes.set(xlim=(-1, EDGE), ylim=(len(names) - 0.4, -0.6), xticks=range(0, 101, 25))
     axes.set_xticklabels([f"{tick} %" for tick in range(0, 101, 25)], fontsize=8, color=theme.quiet)
     axes.set_yticks(range(len(names)), names, fontsize=9, color=theme.ink)
     axes.tick_params(length=0)
@@ -90,7 +74,7 @@ def draw_scores(axes: Any, scores: Sequence[Mapping[str, float]], colour: str, s
             solid_capstyle="butt",
         )
         axes.scatter(score["value"], height, s=16, color=colour, zorder=3)
-        axes.text(112, height, f"{score['value']:.1f}", color=colour, fontsize=8.5, ha="right", va="center")
+        axes.text(EDGE, height, f"{score['value']:.1f}", color=colour, fontsize=8.5, ha="right", va="center")
 
 
 def legend(figure: Figure, entries: Sequence[tuple[str, str, str]], theme: Theme) -> None:

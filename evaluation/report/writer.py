@@ -12,8 +12,10 @@ from ...configuration.ablations import ABLATIONS
 from ...configuration.metrics import ACCURACY, CLASSES, METRICS
 from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
+from ..findings import conclude
 from ..predictions import match_predictions
-from .charts import DARK, LIGHT, ablation_chart, accuracy_chart
+from .ablation_charts import ablation_chart, curve_chart
+from .charts import DARK, LIGHT, accuracy_chart
 from .confidence_charts import confidence_chart
 from .mistakes import SHOWN, sort_mistakes
 from .thumbnails import data_uri
@@ -34,7 +36,7 @@ def write_report(
 
     Args:
         folder: gets `metrics.json`, `report.html`, `accuracy.png`, and where there is something to draw in them
-            `ablations.png` and `confidence.png`.
+            `ablations.png`, `early_answering.png` and `confidence.png`.
         predictions, dataset: what was scored; the report shows the wrong answers with their images.
         metrics: what [`evaluate`] returned for them.
         ablations: what [`measure_ablations`] returned.
@@ -46,7 +48,7 @@ def write_report(
     folder = Path(folder)
     scores = dict(metrics)
     if ablations is not None:
-        scores["ablations"] = ablations
+        scores |= {"ablations": ablations, **conclude(ablations)}
     if comparison is not None:
         scores["comparison"] = comparison
     text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
@@ -54,6 +56,8 @@ def write_report(
     charts = {"accuracy": draw(accuracy_chart, classes, metrics["chance"])}
     if ablations is not None:
         charts["ablations"] = draw(ablation_chart, ablations)
+    if "early_answering" in scores:
+        charts["early_answering"] = draw(curve_chart, scores["early_answering"])
     if metrics["confidence"]:
         charts["confidence"] = draw(confidence_chart, metrics["confidence"])
     page = template().render(
@@ -67,6 +71,8 @@ def write_report(
         ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
         charts=charts,
         ablations=ablations,
+        findings=scores.get("findings", []),
+        early_answering=scores.get("early_answering", {}),
         comparison=comparison,
         kinds=sort_mistakes(match_predictions(predictions, dataset), dataset),
         shown=SHOWN,

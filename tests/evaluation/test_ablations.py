@@ -2,15 +2,11 @@
 
 import pytest
 
-from mmcot.configuration.ablations import ABLATIONS, BLANK, FULL_SYSTEM, NO_RATIONALE
+from mmcot.configuration.ablations import ABLATIONS, BLANK, FULL_SYSTEM, NO_RATIONALE, OTHER_RATIONALE
 from mmcot.data.image_column import has_image, stored_images
-from mmcot.evaluation.ablations import (
-    blank_images,
-    gold_rationales,
-    measure_ablations,
-    run_ablations,
-    shuffled_images,
-)
+from mmcot.evaluation.ablations import measure_ablations, run_ablations
+from mmcot.evaluation.changed_images import blank_images, shuffled_images
+from mmcot.inference.generation import predict
 
 from .labelled import make_examples, right_answers
 
@@ -52,13 +48,48 @@ def test_run_ablations_leaves_out_what_is_not_there(test_split, tiny_model, tiny
     assert list(one_stage) == ["blank pictures", "shuffled pictures"]
     models = {"rationale": tiny_model, "answer": tiny_model}
     without_images = run_ablations(models, tiny_processor, make_examples(2), [], **options)
-    assert list(without_images) == ["no rationale", "gold rationale"]
+    assert list(without_images) == [name for name, each in ABLATIONS.items() if each.rationales]
 
 
-def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):
-    predictions = [{"id": "p0", "rationale": "Mine."}, {"id": "p1", "rationale": "Mine, too."}]
-    dataset = make_examples(3, solution=["Gold.", "", None])
-    assert gold_rationales(dataset, tiny_processor, predictions) == ["Gold.", "Mine, too.", ""]
+def test_a_stage_alone_sees_the_changed_pictures(test_split, loosen, make_model, tiny_processor):
+    models = {"rationale": loosen(make_model(0)), "answer": loosen(make_model(1))}
+    options = {"max_new_tokens": 6}
+    full, blank = (predict(models, tiny_processor, data, **options) for data in (test_split, blank_images(test_split)))
+    own = [row["rationale"] for row in full]
+    ablated = run_ablations(models, tiny_processor, test_split, full, **options)
+
+    def texts(rows):
+        return [(row["rationale"], row["answer_text"]) for row in rows]
+
+    assert texts(full) != texts(blank)
+    assert texts(ablated["blank pictures"]) == texts(blank)
+    answer_blind = predict(models, tiny_processor, blank_images(test_split), own, **options)
+    assert texts(ablated["blank pictures, answer stage"]) == texts(answer_blind)
+    first_blind = predict(models, tiny_processor, test_split, [row["rationale"] for row in blank], **options)
+    assert texts(ablated["blank pictures, rationale stage"]) == texts(first_blind)
+
+
+def test_nothing_is_generated_twice(test_split, tiny_model, tiny_processor):
+    models, said = {"rationale": tiny_model, "answer": tiny_model}, []
+    full = predict(models, tiny_processor, test_split, max_new_tokens=3)
+    chosen = [ABLATIONS["blank pictures, answer stage"], ABLATIONS["blank pictures"]]
+    run_ablations(models, tiny_processor, test_split, full, ablations=chosen, say=said.append, max_new_tokens=3)
+    pictured = sum(has_image(test_split))
+    # Both stages for the system itself and for one ablation; for the other the answer stage, and what stage 1 wrote.
+    assert said[0] == f"Of 36 texts of the rationale stage, {pictured} had to be generated."
+    assert said[1].startswith("Of 36 texts of the answer stage, ")
+    assert pictured <= int(said[1].split()[7]) <= 2 * pictured
+
+
+def test_trained_towers_look_once_at_each_picture(test_split, make_model, tiny_processor, monkeypatch):
+    model, looked = make_model(freeze_vision=False), []
+    look = type(model).get_image_features
+    monkeypatch.setattr(
+        type(model), "get_image_features", lambda self, pixels: (looked.append(len(pixels)), look(self, pixels))[1]
+    )
+    run_ablations({"rationale": model, "answer": model}, tiny_processor, test_split, [], max_new_tokens=2)
+    distinct = {picture["bytes"] for picture in stored_images(test_split) if picture}
+    assert sum(looked) == 2 * (len(distinct) + 1)  # for each stage, and once a blank one
 
 
 def test_ablation_table_says_what_each_costs(several_images):
@@ -70,4 +101,18 @@ def test_ablation_table_says_what_each_costs(several_images):
     assert table[BLANK.name]["all problems"]["accuracy"]["value"] == pytest.approx(100 / 3)
     assert table[BLANK.name]["with a picture"]["difference"]["value"] == -50
     assert table[NO_RATIONALE.name]["with a picture"]["difference"]["n"] == 2
+    assert table[BLANK.name]["all problems"]["unchanged"]["value"] == pytest.approx(100 / 3)
     assert list(measure_ablations(rows, {BLANK.name: []}, make_examples(3))[BLANK.name]) == ["all problems"]
+
+
+def test_share_of_answers_that_go_with_a_wrong_rationale():
+    dataset = make_examples(4, answer=[0, 0, 0, 0])
+    foreign = ["So it is two.", "So it is three.", "So it is one.", "So it is neither."]
+    rows = [{"id": f"p{i}", "choice_index": i % 2, "rationale": text} for i, text in enumerate(foreign)]
+    measured = measure_ablations(right_answers(dataset), {OTHER_RATIONALE.name: rows}, dataset)
+    scores = measured[OTHER_RATIONALE.name]["all problems"]
+    # Two of them come to an option that was not the answer; neither of their answers is that one.
+    assert (scores["follows"]["value"], scores["follows"]["n"]) == (0, 2)
+    rows[0]["choice_index"] = 1
+    followed = measure_ablations(right_answers(dataset), {OTHER_RATIONALE.name: rows}, dataset)
+    assert followed[OTHER_RATIONALE.name]["all problems"]["follows"]["value"] == 50

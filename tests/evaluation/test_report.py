@@ -15,7 +15,8 @@ from PIL import Image
 from mmcot.evaluation.comparison import compare_predictions
 from mmcot.evaluation.predictions import match_predictions
 from mmcot.evaluation.report import write_report
-from mmcot.evaluation.report.charts import DARK, LIGHT, ablation_chart, accuracy_chart
+from mmcot.evaluation.report.ablation_charts import ablation_chart
+from mmcot.evaluation.report.charts import DARK, LIGHT, accuracy_chart
 from mmcot.evaluation.report.differences import compare_words, mark_differences
 from mmcot.evaluation.report.mistakes import is_right, sort_mistakes
 from mmcot.evaluation.report.thumbnails import thumbnail
