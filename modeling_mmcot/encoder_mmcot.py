@@ -127,10 +127,10 @@ class MMCoTEncoder(nn.Module):
         if image_features is None:
             # A patch that is not there: the fusion runs all the same, so that its parameters have (zero) gradients,
             # which distributed training waits for.
-            image_features = text_states.new_zeros(len(text_states), 1, self.config.image_feature_size)
-            image_attention_mask = image_features.new_zeros(len(text_states), 1)
+            image_features = text_states.new_zeros(text_states.shape[0], 1, self.config.image_feature_size)
+            image_attention_mask = image_features.new_zeros(image_features.shape[:2])
         image_features = image_features.to(text_states.dtype)
-        image_attention_mask = self.check_image_inputs(image_features, image_attention_mask, len(text_states))
+        image_attention_mask = self.check_image_inputs(image_features, image_attention_mask, text_states.shape[0])
         if self.config.missing_image == "zeros":
             has_image = image_attention_mask.any(-1)
             image_features = image_features * has_image[:, None, None]
@@ -209,17 +209,23 @@ class MMCoTEncoder(nn.Module):
     def check_image_inputs(
         self, image_features: torch.Tensor, image_attention_mask: torch.Tensor | None, batch: int
     ) -> torch.Tensor:
-        """The boolean mask `(batch, patches)` that fits the features, or an error that says what to pass."""
-        expected = f"(batch, patches, image_feature_size) = ({batch}, patches, {self.config.image_feature_size})"
-        shape = tuple(image_features.shape)
-        if len(shape) != 3 or shape[0] != batch or shape[2] != self.config.image_feature_size:
-            raise ValueError(f"image_features have shape {shape}; expected {expected}.")
+        """The boolean mask `(batch, patches)` that fits the features, or an error that says what to pass.
+
+        Sizes are compared and only made into text where they are wrong: in a text they would be constants of a
+        compiled or exported model.
+        """
+        shape, size = image_features.shape, self.config.image_feature_size
+        if len(shape) != 3 or shape[0] != batch or shape[2] != size:
+            raise ValueError(
+                f"image_features have shape {tuple(shape)}; expected (batch, patches, image_feature_size) = "
+                f"({batch}, patches, {size})."
+            )
         if image_attention_mask is None:
             return image_features.new_ones(shape[:2], dtype=torch.bool)
-        if tuple(image_attention_mask.shape) != shape[:2]:
+        if image_attention_mask.shape != shape[:2]:
             raise ValueError(
                 f"image_attention_mask has shape {tuple(image_attention_mask.shape)}; expected (batch, patches) = "
-                f"{shape[:2]}, or (batch, images) beside pixel_values."
+                f"{tuple(shape[:2])}, or (batch, images) beside pixel_values."
             )
         return image_attention_mask.bool()
 
