@@ -19,6 +19,7 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, MMCoTConfig, in_order, stages_are_adapters
 from ..modeling_mmcot.prompt_mmcot import letter
 from . import tables
+from .endpoint import add_endpoint
 from .local_paths import without_local_paths
 from .markdown import code_block, code_span, inline, python_text
 from .training_data import TrainingData, describe_data
@@ -37,7 +38,7 @@ REPOSITORY_LINE = re.compile(r'^repository = ".*"$', re.MULTILINE)
 
 
 def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
-    """Writes `README.md` into a run folder.
+    """Writes `README.md` into a run folder, and what an Inference Endpoint needs to serve it.
 
     Args:
         folder: the run folder, a Hub repository whose `config.json` already names all of its stages.
@@ -51,6 +52,7 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     name, parameters = folder.resolve().name, count_by_folder(repository)
     card = fill_card(name, settings, metrics, repository.stages, parameters, repository.config)
     card.save(folder / CARD_FILE)
+    add_endpoint(repository)
 
 
 def add_ablations(folder: Path, ablations: Mapping[str, Any], concluded: Mapping[str, Any] | None = None) -> None:

@@ -24,6 +24,7 @@ from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
 from .card import name_repository
 from .code import lost_classes, needed_files
+from .endpoint import own_endpoint_files
 from .local_paths import publishable_metrics, without_local_paths
 
 
@@ -92,7 +93,8 @@ def check_repository(folder: str | Path) -> Repository:
 
 def candidates(repository: Repository) -> list[Path]:
     """Everything that is published where it exists."""
-    return [*model_files(repository), *(repository.folder / name for name in (*PAPERS, *PICTURES))]
+    names = [*PAPERS, *PICTURES, *own_endpoint_files(repository)]
+    return [*model_files(repository), *(repository.folder / name for name in names)]
 
 
 def model_files(repository: Repository) -> list[Path]:

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from ..configuration.repository import CARD_FILE, open_folder
 from ..modeling_mmcot.configuration_mmcot import ANSWER
 from .card import PICTURE_TASK, TAGS
+from .endpoint import add_endpoint
 from .local_paths import without_local_paths
 from .markdown import code_span, inline, python_text
 from .weights import count_by_folder
@@ -45,3 +46,5 @@ def write_converted_card(
         parameters=sum(count_by_folder(repository).values()),
     )
     card.save(folder / CARD_FILE)
+    if vision_model:  # without eyes it reads features, which no request brings
+        add_endpoint(repository)
