@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from transformers import PreTrainedModel
 from transformers.utils import has_file, logging
 
@@ -83,6 +84,22 @@ def require_all_parameters(name: str, lost: Iterable[str]) -> None:
         raise ValueError(f"{name} is damaged: {fault}. Get it again.")
 
 
+def share_tower(first: "MMCoTForConditionalGeneration", second: "MMCoTForConditionalGeneration") -> None:
+    """Lets the second model look through the image encoder of the first where both are frozen and the same, so that it
+    is held once."""
+    towers: list[Any] = [model.vision_tower if model.config.freeze_vision else None for model in (first, second)]
+    if None in towers:
+        return
+    own, others = (tower.state_dict() for tower in towers)
+    if own.keys() == others.keys() and all(same_tensor(own[name], others[name]) for name in own):
+        second.vision_tower = towers[0]
+
+
+def same_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors, on any device, hold the same numbers in the same form."""
+    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other.to(one.device))
+
+
 class StageModels(Mapping):
     """Stage -> model that is ready for it. `config.stages` says which of three layouts a repository has:
 
@@ -127,7 +144,9 @@ class StageModels(Mapping):
             raise self._absent(name, stage)
         try:
             if not self.has_adapters:
-                return load_whole(type(self.root), name, subfolder=folder, dtype=self.root.dtype, **origin)
+                model = load_whole(type(self.root), name, subfolder=folder, dtype=self.root.dtype, **origin)
+                share_tower(self.root, model)
+                return model
             if is_local:  # transformers before 5.23 seeks the settings of a local adapter at the root
                 self._load_adapter(os.path.join(name, folder), folder, origin)
             else:
