@@ -41,33 +41,36 @@ def run(options: argparse.Namespace) -> None:
     revision = options.revision
     model = find_model(options.model, revision) if options.model else ""
     find_dataset(options.dataset)
-    from ..configuration.repository import PREDICTIONS_FILE, find_repository
+    from ..configuration.repository import PREDICTIONS_FILE
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
+    from ..evaluation.baselines import answer_blank, blank_sample
     from ..evaluation.files import evaluate_file, headline
     from ..evaluation.findings import conclude
     from ..evaluation.scores import with_whole_rationales
     from ..hub_card.card import add_ablations
-    from ..inference.load import load_processor, load_trained
+    from ..inference.load import load_trained
     from ..inference.predict import predict_file
 
-    data, ablated = data_arguments(options), None
-    dataset = pick_split(load_splits(options.dataset, data), options.split)
+    data, ablated, blank = data_arguments(options), None, []
+    splits = load_splits(options.dataset, data)
+    dataset = pick_split(splits, options.split)
+    train = None if dataset is splits.get("train") else splits.get("train")
     if model:
         options.predictions = options.output / PREDICTIONS_FILE
         size = options.batch_size
         rows = predict_file(model, options.dataset, options.split, options.predictions, data, size, revision)
-    if options.ablations:
         models, processor, features = load_trained(model, revision)
-        ablated = run_ablations(models, processor, dataset, rows, features=features, say=print, batch_size=size)
-    elif model:
-        processor = load_processor(find_repository(model, revision))
-    if model:
+        if options.ablations:
+            ablated = run_ablations(models, processor, dataset, rows, features=features, say=print, batch_size=size)
+        else:
+            sample = dataset.select(blank_sample(len(dataset)))
+            blank = answer_blank(models, processor, sample, rows, features=features, batch_size=size)
         dataset = with_whole_rationales(dataset, processor)
-    compared = options.compare
+    compared, encoder = options.compare, options.similarity
     metrics = evaluate_file(
-        options.predictions, dataset, options.output, options.by, options.similarity, compared, ablated
+        options.predictions, dataset, options.output, options.by, encoder, compared, ablated, blank, train
     )
     if options.update_card:
         add_ablations(Path(model), metrics["ablations"], conclude(metrics["ablations"]))
-    print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")
+    print(f"{metrics['verdict']}\n{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

@@ -33,6 +33,7 @@ def run_ablations(
     ablations: Iterable[Ablation] | None = None,
     features: Mapping[str, FeatureCache] | None = None,
     say: Callable[[str], None] = lambda text: None,
+    progress: bool = True,
     **options,
 ) -> dict[str, list[dict[str, Any]]]:
     """Answers the examples again, once for each ablation that applies to them.
@@ -48,6 +49,7 @@ def run_ablations(
         ablations: by default all.
         features: by stage, caches of what frozen towers say of images.
         say: told at the end how much was generated.
+        progress: show progress bars on a terminal.
         options: see [`generate_texts`].
 
     Returns:
@@ -55,7 +57,7 @@ def run_ablations(
     """
     chosen = applicable(ABLATIONS.values() if ablations is None else ablations, models, dataset)
     with tempfile.TemporaryDirectory() as folder:
-        system = AskedOnce(models, processor, features, folder, progress=True, **options)
+        system = AskedOnce(models, processor, features, folder, progress=progress, **options)
         views = {change: system.look(change_images(change, dataset, seed)) for change in changes_of_images(chosen)}
         system.remember(views[None], predictions)
         full = system.answer(dict.fromkeys(models, views[None]))

@@ -6,8 +6,10 @@ from typing import Any
 
 import datasets
 
+from ..configuration.ablations import BLANK
 from ..configuration.metrics import ACCURACY, AUROC, AVERAGE, CALIBRATION_ERROR
 from .ablations import measure_ablations
+from .baselines import judge
 from .comparison import compare_predictions
 from .predictions import read_predictions
 from .report import write_report
@@ -22,6 +24,8 @@ def evaluate_file(
     encoder: str | Path | None = None,
     compare_path: str | Path | None = None,
     ablated: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    blank: Sequence[Mapping[str, Any]] = (),
+    train: datasets.Dataset | None = None,
 ) -> dict[str, Any]:
     """Scores a file of predictions and writes `metrics.json`, `report.html` and charts.
 
@@ -32,6 +36,8 @@ def evaluate_file(
         by, encoder: see [`evaluate`].
         compare_path: predictions of another system for the same examples.
         ablated: of the same system, what [`run_ablations`] returned.
+        blank: its predictions with blank pictures, where they are not among those.
+        train: the training split, if it is at hand.
 
     Returns:
         What `metrics.json` then holds.
@@ -45,12 +51,13 @@ def evaluate_file(
         others = read_predictions(compare_path)
         comparison = {"other": Path(compare_path).name, **compare_predictions(predictions, others, dataset)}
     ablations = measure_ablations(predictions, ablated, dataset) if ablated else None
-    metrics = evaluate(predictions, dataset, by, encoder)
+    blank = (ablated or {}).get(BLANK.name, blank)
+    metrics = judge(predictions, dataset, blank, train) | evaluate(predictions, dataset, by, encoder)
     return write_report(output, predictions, dataset, metrics, ablations, comparison)
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
-    """The scores in one sentence."""
+    """The scores in words."""
     score = metrics[ACCURACY.name][AVERAGE.name]
     guessing = metrics["chance"][AVERAGE.name]
     right = round(score["value"] * score["n"] / ACCURACY.scale)

@@ -44,9 +44,9 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
         folder: the run folder, a Hub repository whose `config.json` already names all of its stages.
         settings: the resolved recipe.
         metrics: what `metrics.json` holds: `training`, and where there are such `accuracy` with `chance`, `rationale`,
-            `ablations`, `unparsed`, `truncation`, `skipped`; `example`, a problem of the scored split and what was
-            answered, see [`mmcot.training.example.choose_example`]; `hardware`, such as "1 x NVIDIA H100"; `versions`,
-            see [`library_versions`].
+            `verdict` with `baselines`, `ablations`, `unparsed`, `truncation`, `skipped`; `example`, a problem of the
+            scored split and what was answered, see [`mmcot.training.example.choose_example`]; `hardware`, such as
+            "1 x NVIDIA H100"; `versions`, see [`library_versions`].
     """
     repository = open_folder(folder)
     name, parameters = folder.resolve().name, count_by_folder(repository)
@@ -140,6 +140,7 @@ def fill_card(
         average=accuracy.get(AVERAGE.name),
         guessing=metrics["chance"][AVERAGE.name],
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
+        baseline_table=tables.baseline_table(metrics["baselines"]) if "baselines" in metrics else "",
         rationale_table=tables.rationale_table(scores) if scores else "",
         ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
         findings=metrics.get("findings", []),

@@ -40,6 +40,16 @@ def accuracy_row(label: str, score: Mapping[str, float], chance: float) -> list[
     return [label, ACCURACY.text(score["value"]), ACCURACY.interval(score), ACCURACY.text(chance), str(score["n"])]
 
 
+def baseline_table(baselines: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a score stands beside: accuracies, and by how many points the model is better on the same problems."""
+    rows = []
+    for name, row in baselines.items():
+        score, gain = row["accuracy"], row.get("gain")
+        better = [f"{gain['value']:+.1f}", ACCURACY.interval(gain)] if gain else ["", ""]
+        rows.append([name, ACCURACY.text(score["value"]), *better, str(score["n"])])
+    return markdown_table(["system", "accuracy", "model better by", "95 % interval", "n"], rows)
+
+
 def rationale_table(scores: Mapping[str, Mapping[str, float]]) -> str:
     """How near the rationales come to the gold ones."""
     rows = []

@@ -29,6 +29,7 @@ def complete_rows(
     chunk_size: int,
     label: str,
     text: str,
+    enough: Callable[[int], bool] = lambda done: False,
 ) -> list[Row]:
     """A file's rows, one for each row of a data set: those already there are kept, the rest is made and appended.
 
@@ -39,6 +40,7 @@ def complete_rows(
         chunk_size: rows made and written together, so many may be lost by a kill.
         label: what the progress bar says.
         text: a field of the rows that is always a text.
+        enough: whether so many rows will do, asked before each chunk; every process must answer alike.
 
     Raises:
         ValueError: if the file holds rows of other problems.
@@ -50,7 +52,7 @@ def complete_rows(
     if [row["id"] for row in rows] != list(ids):
         raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
     with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=bar_is_hidden()) as bar:
-        while len(rows) < len(dataset):
+        while len(rows) < len(dataset) and not enough(len(rows)):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
             made = make_rows(dataset.select(positions))
             if is_main:

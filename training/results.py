@@ -10,6 +10,7 @@ from accelerate import PartialState
 from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
 from ..configuration.repository import METRICS_FILE, PREDICTIONS_FILE
 from ..data.image_column import without_images
+from ..evaluation.baselines import judge
 from ..evaluation.scores import evaluate, with_whole_rationales
 from ..hub_card import write_card
 from ..hub_card.card import library_versions
@@ -17,6 +18,7 @@ from ..inference.generation import prediction_rows
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows, write_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
 from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from .blind import answer_blindly
 from .collator import build_row_prompt
 from .curves import plot_curves
 from .example import choose_example
@@ -57,10 +59,14 @@ def rationale_predictions(run: Run) -> Predictions:
 def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Completes the run folder: predictions, scores, curves and card; gives what `metrics.json` holds."""
     recipe, folder = run.recipe, run.folder
+    records = {name: folder.read_json(f"run/{name}.json") for name in run.plan.models}
     metrics = evaluate(predictions, with_whole_rationales(run.scored, run.processor), recipe.evaluation.by)
     if recipe.mode == RATIONALE:
         del metrics["accuracy"], metrics["unparsed"]
-    records = {name: folder.read_json(f"run/{name}.json") for name in run.plan.models}
+    else:
+        blank = answer_blindly(run, predictions, sum(record["seconds"] for record in records.values()))
+        train = None if recipe.evaluation.split == "train" else run.splits["train"]
+        metrics = judge(predictions, run.scored, blank, train) | metrics
     metrics["training"] = {
         name: {key: record[key] for key in ("seconds", "steps")} for name, record in records.items()
     }
@@ -78,6 +84,8 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.mode}")
     run.say(f"{main_score(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
+    if "verdict" in metrics:
+        run.say(metrics["verdict"])
     return metrics
 
 

@@ -14,6 +14,7 @@ from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
 from ..findings import conclude
 from ..predictions import match_predictions
+from ..verdict import BASELINE_MEANINGS
 from .ablation_charts import ablation_chart, curve_chart
 from .charts import DARK, LIGHT, accuracy_chart
 from .confidence_charts import confidence_chart
@@ -69,6 +70,7 @@ def write_report(
         known_metrics=METRICS,
         class_meanings={each.name: each.meaning for each in CLASSES.values()},
         ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
+        baseline_meanings=BASELINE_MEANINGS,
         charts=charts,
         ablations=ablations,
         findings=scores.get("findings", []),

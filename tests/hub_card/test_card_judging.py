@@ -2,7 +2,7 @@
 
 from mmcot.configuration.ablations import BLANK
 
-from .test_card import TWO_MODELS, entry, fill, invent_metrics
+from .test_card import TWO_MODELS, entry, fill, invent_metrics, without
 
 
 def test_findings_and_answers_that_stay_are_told():
@@ -14,3 +14,18 @@ def test_findings_and_answers_that_stay_are_told():
     assert "| 95 % interval | same answers |" in text
     assert "| blank pictures, with a picture | 50.0 % | -30.0 | -35.0 to -25.0 | 55.0 % |" in text
     assert "same answers" not in str(fill({}, invent_metrics(), TWO_MODELS))
+
+
+def test_a_card_opens_with_the_verdict():
+    verdict = "The pictures matter: 85.0 against 70.0 with blank ones."
+    gain = entry(15, 300, 3)
+    baselines = {
+        "full system": {"accuracy": entry(85, 300, 4)},
+        "blank pictures": {"accuracy": entry(70, 300, 5), "full": entry(85, 300, 4), "gain": gain},
+        "chance": {"accuracy": {"value": 39.5, "n": 300}},
+    }
+    text = str(fill({}, invent_metrics() | {"verdict": verdict, "baselines": baselines}, TWO_MODELS))
+    assert f"guessing gives 39.5 %\n- {verdict}\n" in text
+    assert "| blank pictures | 70.0 % | +15.0 | 12.0 to 18.0 | 300 |" in text
+    assert "| chance | 39.5 % |  |  | 300 |" in text
+    assert "was not measured" not in str(fill({}, without("ablations") | {"verdict": verdict}, TWO_MODELS))

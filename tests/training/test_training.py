@@ -43,6 +43,16 @@ def test_run_folder_is_a_repository(finished_run):
     assert json.loads((folder / "metrics.json").read_text()) == metrics
 
 
+def test_a_run_ends_with_a_verdict(finished_run):
+    folder, metrics, said = finished_run
+    assert list(metrics)[:2] == ["verdict", "baselines"]
+    assert said[-1] == metrics["verdict"]
+    assert {name: row["accuracy"]["n"] for name, row in metrics["baselines"].items()} == dict.fromkeys(
+        ["full system", "blank pictures", "most frequent answer", "chance"], 8
+    )
+    assert metrics["verdict"] in (folder / "README.md").read_text(encoding="utf-8")
+
+
 def test_stages_have_different_weights_and_their_own_length(finished_run):
     folder, _, _ = finished_run
     generation = [json.loads((folder / name / "generation_config.json").read_text()) for name in (".", "answer")]
