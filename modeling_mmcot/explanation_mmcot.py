@@ -15,7 +15,7 @@ from .confidence_mmcot import Written
 from .configuration_mmcot import RATIONALE, find_stage, in_order
 from .explanation_figure_mmcot import draw_explanation
 from .generation_mmcot import token_log_probabilities
-from .hiding_mmcot import hide_windows, spread_over_cells
+from .hiding_mmcot import hide_windows, shrink, spread_over_cells
 from .stages_mmcot import StageModels
 from .words_mmcot import WordTokens, split_words
 
@@ -54,7 +54,7 @@ class Explanation:
 
     Args:
         question: as it was asked.
-        pictures: of the question, in RGB.
+        pictures: of the question, in RGB, at most 1024 pixels long.
         words: of the rationale; of the whole text from a model that writes rationale and answer as one.
         options: all of them; none from a model that writes rationale and answer as one text.
         gates: by stage, the mean of the fusion's gate: the share of the picture in the numbers that the decoder reads.
@@ -101,7 +101,7 @@ def explain_answer(
         example: the question, see [`read_question`].
         written: what the stages wrote for it.
     """
-    pictures = example["image"]
+    pictures = [shrink(picture) for picture in example["image"]]
     words = written_words(stages, processor, example, written)
     settings = {stage: greedy_settings(processor, written[stage]) for stage in stages}
     last = in_order(stages)[-1]
@@ -118,7 +118,7 @@ def explain_answer(
         pictures=pictures,
         words=[] if words is None else compare(words.tokens.texts, word_rows, pictures),
         options=compare(example["choices"], option_rows, pictures) if option_rows else [],
-        gates=mean_gates(stages, processor, example, written),
+        gates=mean_gates(stages, processor, {**example, "image": pictures}, written),
     )
 
 

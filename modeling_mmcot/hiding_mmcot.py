@@ -9,6 +9,17 @@ from PIL import Image, ImageStat
 # Along the longer side of a picture. A window of 2 x 2 cells is hidden at a time; every cell lies in four of them.
 CELLS = 8
 WINDOW = 2
+# Pixels along it; towers read fewer, and there are to be 80 copies of it.
+LONGEST = 1024
+
+
+def shrink(picture: Image.Image) -> Image.Image:
+    """The picture, or a smaller one of the same proportions if it is large."""
+    scale = LONGEST / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def grid_of(picture: Image.Image) -> tuple[int, int]:

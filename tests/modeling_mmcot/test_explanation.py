@@ -117,6 +117,12 @@ def test_sum_over_the_words_is_where_the_rationale_comes_from(pipe):
         assert np.abs(heat).max() > 0
 
 
+def test_copies_of_a_photograph_do_not_fill_the_memory(pipe):
+    explanation = explain(pipe, image=[noise(2500, 500), noise()])
+    assert [picture.size for picture in explanation.pictures] == [(1024, 205), (16, 16)]
+    assert [heat.shape for heat in explanation.maps] == [(1, 4), (4, 4)]
+
+
 def test_question_without_picture(pipe):
     explanation = explain(pipe)
     assert explanation.maps == []
