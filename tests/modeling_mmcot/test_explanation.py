@@ -222,7 +222,7 @@ class TestFigure:
         explanation = explain(
             pipe,
             question="What costs $5 and _what_ costs $7?",
-            choices=["red " * 40, "$x^2$", ""],
+            choices=["red " * 40, "$\\frac{$", ""],
             image=[noise(40, 20), noise(1, 90)],
             rationale="The ball costs $5 and the cat $7. " * 20,
         )
