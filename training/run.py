@@ -11,6 +11,7 @@ from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
 from ..modeling_mmcot import MMCoTProcessor
+from .crop import describe_crop
 from .origin import Origin, find_origin
 from .parts import build_processor, build_start
 from .plan import Plan, make_plan
@@ -76,6 +77,9 @@ def open_run(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> R
     if plan.has_adapters and not folder.finished("base"):
         save_base(recipe, origin, plan, folder, processor)
         folder.finish("base")
+    loss = describe_crop(processor.image_processor, splits["train"]) if recipe.model.vision_model else ""
+    if loss:
+        say(loss)
     return Run(recipe, origin, plan, folder, processor, splits, skipped, say)
 
 

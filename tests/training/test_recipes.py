@@ -204,6 +204,14 @@ def test_pictures_have_the_size_that_the_recipe_says(name, overrides, shape, tmp
     assert pixels.shape == (1, *shape)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_packaged_recipes_see_whole_pictures(name, checkpoint):
+    model = read(name).model
+    if model.vision_model is not None:
+        model.vision_model = str(checkpoint(model.vision_model))
+    assert not getattr(build_image_processor(model), "do_center_crop", False)
+
+
 def test_a_square_is_not_cropped_again(tmp_path):
     CLIPImageProcessorPil().save_pretrained(tmp_path)
     model = read("own-data", "--model.image_size", "336", "--model.vision_model", str(tmp_path)).model
