@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 from ..configuration.places import find_model
 from .shared_options import add_model, whole_number
@@ -25,12 +26,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", nargs="*", help="picture files; none for a question without picture")
     parser.add_argument("--context", help="text the question refers to")
     parser.add_argument("--json", action="store_true", help="print what the pipeline gives, a line for each question")
+    parser.add_argument("--explain", metavar="FILE", help="draw where it looked, into a picture file (PNG, SVG, PDF)")
     parser.add_argument("--samples", type=whole_number(1, 1000), help="so many rationales vote")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints rationale and answer; the exit code is 1 where a question has no answer."""
-    given = [name for name in ("choices", "image", "context") if getattr(options, name)]
+    given = [name for name in ("choices", "image", "context", "explain") if getattr(options, name)]
     if options.question is None and given:
         raise ValueError(f"--{given[0]} belongs to a --question; give one.")
     if options.question is not None and len(options.choices or ()) < 2:
@@ -40,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
     from . import conversation
 
     pipe = open_pipeline(model, options.revision, options.trust_remote_code)
-    settings = {"num_samples": options.samples} if options.samples else {}
+    settings: dict[str, Any] = {"num_samples": options.samples} if options.samples else {}
+    if options.explain:
+        pipe, settings["explain"] = conversation.explaining(pipe, options.explain), True
     show = conversation.show_json if options.json else conversation.show_answer
     if options.question is not None:
         question = {"question": options.question, "choices": options.choices, "context": options.context}

@@ -38,6 +38,20 @@ def show_answer(pipe: Any, question: Mapping[str, Any], settings: Mapping[str, A
     return 0
 
 
+def explaining(pipe: Any, path: str) -> Callable[..., dict[str, Any]]:
+    """A pipeline that draws into a file where it looked, and answers without the drawing."""
+
+    def ask(question: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
+        answer = pipe(question, **settings)
+        try:
+            answer.pop("explanation").save(path)
+        except OSError as error:
+            raise OSError(f"{path} cannot be written: {error.strerror or error}; name another file.") from None
+        return answer
+
+    return ask
+
+
 def write_rationale(pipe: Any, question: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Prints the rationale and gives the whole answer. One that was chosen among several comes in one piece."""
     begun = False

@@ -69,6 +69,23 @@ def verdict(answer: Mapping[str, Any]) -> str:
     return f"{chosen}\n\nConfidence **{sure}**: of answers like this, so many should be right."
 
 
+def where_it_looked(pipe: Any, question: Mapping[str, Any], rationale: str) -> Any:
+    """Where the model looks for the rationale in the page's field; without one, for its own.
+
+    Raises:
+        ValueError: where there is no picture.
+    """
+    if question["image"] is None:
+        raise ValueError("There is no picture to look at. Add one, and ask again.")
+    read = {"rationale": rationale.strip()} if rationale.strip() else {}
+    return pipe({**question, **read}, explain=True)["explanation"]
+
+
+def weighted_words(explanation: Any) -> list[Any]:
+    """Each word and how much of it comes from the picture, from 0 to 1."""
+    return [(f"{word.text} ", max(0.0, word.weight)) for word in explanation.words]
+
+
 def answer_rows(pipe: Any, rows: Sequence[Mapping[str, Any]], batch_size: int = 8) -> list[dict[str, Any]]:
     """Each question with its answer, or with its `error`."""
     answers = pipe(list(rows), batch_size=batch_size, on_error="return")

@@ -17,6 +17,7 @@ LARGEST_FILE = "20mb"
 WAITING = 64  # questions in the queue; more are turned away
 AT_ONCE = 2
 KEPT_SECONDS = 3600  # uploaded pictures are removed after an hour
+VISITORS = 200  # whose explanations are kept at a time
 
 
 @contextmanager
@@ -86,6 +87,16 @@ def ask_tab(pipe: Any, about: About) -> None:
             again = gr.Button("Answer from this rationale", elem_id="again-button")
             answer = gr.Markdown(elem_id="answer", container=True)
             shares = gr.Label(label="Options, given this rationale", show_heading=False, elem_id="shares")
+            look = gr.Button("Where did it look?", elem_id="look-button")
+            words = gr.HighlightedText(
+                label="Words that need the picture, the darker the more; click on one",
+                visible=False,
+                elem_id="words",
+            )
+            heat = gr.Image(
+                label="In colour: what counted", interactive=False, visible=False, height=280, elem_id="heat"
+            )
+            explained = gr.State(time_to_live=KEPT_SECONDS)
     asked = [image, question, options, context]
     if about.example:
         gr.Examples([about.example], asked, label="A problem that it was tried on", api_visibility="private")
@@ -105,11 +116,26 @@ def ask_tab(pipe: Any, about: About) -> None:
             whole = pipe({**row, "rationale": rationale.strip()})
             return desk.option_shares(whole, row["choices"]), desk.verdict(whole)
 
+    def on_look(image: Any, question: str, options: str, context: str, rationale: str) -> tuple[Any, Any, Any]:
+        with errors_shown():
+            row = desk.question_from_fields(image, question, options, context)
+            explanation = desk.where_it_looked(pipe, row, rationale)
+        seen = gr.HighlightedText(value=desk.weighted_words(explanation), visible=bool(explanation.words))
+        return explanation, seen, gr.Image(value=explanation.heat()[0], visible=True)
+
+    def on_word(explanation: Any, chosen: gr.SelectData) -> Any:
+        # The type hint is how gradio knows to say which word it was.
+        return explanation.heat(chosen.index)[0]
+
     results = [rationale, shares, answer]
     running = send.click(on_ask, asked, results, api_visibility="private", concurrency_id="model")
     entered = question.submit(on_ask, asked, results, api_visibility="private", concurrency_id="model")
     stop.click(None, cancels=[running, entered], api_visibility="private")
     again.click(on_ask_again, [*asked, rationale], [shares, answer], api_visibility="private", concurrency_id="model")
+    look.click(
+        on_look, [*asked, rationale], [explained, words, heat], api_visibility="private", concurrency_id="model"
+    )
+    words.select(on_word, explained, heat, api_visibility="private")
 
 
 def many_tab(pipe: Any) -> None:
@@ -163,6 +189,7 @@ def launch_page(page: gr.Blocks, host: str | None = None, port: int | None = Non
         mcp_server=mcp,
         max_file_size=LARGEST_FILE,
         allowed_paths=[],
+        state_session_capacity=VISITORS,
         css_paths=STYLE,
         theme=gr.themes.Base(primary_hue="sky", neutral_hue="stone", font=["system-ui", "sans-serif"]),
         footer_links=["api"],

@@ -112,18 +112,27 @@ class Page:
 
 def draw_pictures(page: Page, pictures: Sequence[Image.Image], maps: Sequence[np.ndarray]) -> None:
     """The pictures side by side, each with its heat over it; the same scale for all of them."""
-    most = max([LEAST_FALL, *(float(each.max()) for each in maps)])
-    for position, (picture, each) in enumerate(zip(pictures, maps, strict=True)):
+    for position, (picture, heat) in enumerate(zip(pictures, heats(pictures, maps), strict=True)):
         scale = PICTURE / max(picture.size)
         width, height = picture.width * scale, picture.height * scale
         x = MARGIN + position * (PICTURE + GAP) + (PICTURE - width) / 2
         axes = page.figure.add_axes((0, 0, 1, 1))
         axes.axis("off")
-        heat = smooth(picture, np.clip(each / most, 0, 1))
         axes.imshow(with_heat(picture, heat), interpolation="bilinear")
         axes.contour(heat, levels=[0.5], colors=HEAT, linewidths=1.6)
         page.pictures.append((axes, (x, page.top, width, height)))
         page.bottom = max(page.bottom, page.top + height)
+
+
+def heat_pictures(pictures: Sequence[Image.Image], maps: Sequence[np.ndarray]) -> list[Image.Image]:
+    """See [`Explanation.heat`]."""
+    return [with_heat(picture, heat) for picture, heat in zip(pictures, heats(pictures, maps), strict=True)]
+
+
+def heats(pictures: Sequence[Image.Image], maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Maps from 0 to 1, the same scale for all, in as many pixels as their pictures are drawn with."""
+    most = max([LEAST_FALL, *(float(each.max()) for each in maps)])
+    return [smooth(picture, np.clip(each / most, 0, 1)) for picture, each in zip(pictures, maps, strict=True)]
 
 
 def smooth(picture: Image.Image, heat: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written
 from .configuration_mmcot import RATIONALE, find_stage, in_order
-from .explanation_figure_mmcot import draw_explanation
+from .explanation_figure_mmcot import draw_explanation, heat_pictures
 from .generation_mmcot import token_log_probabilities
 from .hiding_mmcot import hide_windows, shrink, spread_over_cells
 from .stages_mmcot import StageModels
@@ -72,6 +72,10 @@ class Explanation:
         where the most probable option does."""
         best = sorted(self.options, key=lambda option: option.probability)[-1:]
         return [np.sum(maps, axis=0) for maps in zip(*(seen.maps for seen in self.words or best), strict=True)]
+
+    def heat(self, word: int | None = None) -> list[Image.Image]:
+        """The pictures, in colour where they counted: for the whole rationale, or for the word at a position."""
+        return heat_pictures(self.pictures, self.maps if word is None else self.words[word].maps)
 
     def figure(self) -> Any:
         """A `matplotlib.figure.Figure` for light background: pictures, rationale, options, and what counted.

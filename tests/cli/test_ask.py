@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from PIL import Image
 from transformers import ViTImageProcessorPil
 
 from mmcot import MMCoTPipeline, MMCoTProcessor
@@ -81,6 +82,16 @@ def test_options_belong_to_a_question(capsys):
 def test_samples_vote(trained, capsys):
     main(["ask", "--model", trained, "--question", "Which?", "--choices", "red", "blue", "--samples", "3"])
     assert capsys.readouterr().out.startswith("Rationale: ")
+
+
+def test_drawing_of_where_it_looked(trained, capsys, tmp_path):
+    Image.new("RGB", (32, 24), "red").save(tmp_path / "picture.png")
+    words = ["ask", "--model", trained, "--question", "Which?", "--choices", "red", "blue", "--json"]
+    main([*words, "--image", str(tmp_path / "picture.png"), "--explain", str(tmp_path / "seen.png")])
+    assert "explanation" not in json.loads(capsys.readouterr().out)
+    assert Image.open(tmp_path / "seen.png").width > 500
+    assert main([*words, "--explain", str(tmp_path / "nowhere" / "seen.png")]) == 1
+    assert "seen.png cannot be written: No such file" in capsys.readouterr().err
 
 
 def test_bars_fit_their_shares():

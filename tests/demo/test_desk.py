@@ -1,6 +1,7 @@
 """What the page asks and shows, without the page."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,22 @@ def test_verdict_claims_no_more_than_is_known():
     assert desk.verdict({**ANSWER, "answer": None, "reason": "why"}) == "**No answer**: why."
     # An option is shown as text, whatever it looks like.
     assert "``` ''' <b>x</b> ```" in desk.verdict({**ANSWER, "choice": "``` <b>x</b>"})
+
+
+def test_explanation_is_of_the_rationale_in_the_field():
+    asked = []
+
+    def pipe(question, explain):
+        asked.append(question)
+        return {"explanation": SimpleNamespace(words=[SimpleNamespace(text="red", weight=-0.2)])}
+
+    question = {"image": "x.png", "question": "Which?"}
+    explanation = desk.where_it_looked(pipe, question, " It is red. ")
+    desk.where_it_looked(pipe, question, "")
+    assert [row.get("rationale") for row in asked] == ["It is red.", None]
+    assert desk.weighted_words(explanation) == [("red ", 0.0)]
+    with pytest.raises(ValueError, match="There is no picture"):
+        desk.where_it_looked(pipe, {"image": None}, "")
 
 
 def test_files_of_questions():

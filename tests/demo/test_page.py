@@ -35,7 +35,9 @@ def folder(tmp_path_factory, make_model, tiny_tokenizer, loosen):
     for model, length in zip(models, (40, 12), strict=True):
         model.generation_config.max_new_tokens = length
     MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
-    Image.new("RGB", (64, 48), "red").save(folder.parent / "picture.png")
+    picture = Image.new("RGB", (64, 48), "red")
+    picture.paste("blue", (0, 0, 20, 48))
+    picture.save(folder.parent / "picture.png")
     (folder.parent / "notes.png").write_text("This is no picture.")
     return folder
 
@@ -112,6 +114,24 @@ def test_upload_ask_change_the_rationale_and_ask_again(page, folder):
     page.click("#again-button")
     page.wait_for_function(f"document.querySelector('#shares').innerText != {json.dumps(before)}")
     assert page.input_value("#rationale textarea").startswith("The ball is blue.")
+
+
+def test_where_it_looked_word_by_word(page, folder):
+    page.set_input_files("#picture input[type=file]", str(folder.parent / "picture.png"))
+    page.wait_for_selector("#picture img")
+    fill(page)
+    page.fill("#rationale textarea", "The ball is red.")
+    page.click("#look-button")
+    whole = page.wait_for_selector("#heat img").get_attribute("src")
+    assert page.inner_text("#words").split()[-4:] == ["The", "ball", "is", "red."]
+    page.click("#words >> text=ball")
+    page.wait_for_function(f"document.querySelector('#heat img').src != {json.dumps(whole)}")
+
+
+def test_looking_needs_a_picture(page):
+    fill(page)
+    page.click("#look-button")
+    page.wait_for_selector("text=There is no picture to look at")
 
 
 @pytest.mark.parametrize(

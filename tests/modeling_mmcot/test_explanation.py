@@ -123,6 +123,17 @@ def test_copies_of_a_photograph_do_not_fill_the_memory(pipe):
     assert [heat.shape for heat in explanation.maps] == [(1, 4), (4, 4)]
 
 
+def test_heat_keeps_the_colours_of_what_counted(pipe):
+    explanation = explain(pipe, image=Image.new("RGB", (40, 20), "red"), rationale=RATIONALE)
+    explanation.words[1].maps = [np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])]
+    (heat,) = explanation.heat(1)
+    assert heat.size == (800, 400)
+    assert heat.getpixel((60, 60)) == (255, 0, 0)
+    assert len(set(heat.getpixel((700, 350)))) == 1
+    # The whole rationale weighs its words together.
+    assert explanation.heat()[0].size == (800, 400)
+
+
 def test_question_without_picture(pipe):
     explanation = explain(pipe)
     assert explanation.maps == []
