@@ -21,6 +21,7 @@ from ..configuration.repository import CONFIG_FILE, GENERATION_CONFIG_FILE
 from ..configuration.weight_files import ADAPTER_CONFIG_FILE
 from ..modeling_mmcot.configuration_mmcot import STAGES
 from .contents import check_repository, content_of, published_files
+from .leaderboard import leaderboard_file
 
 
 # Files of a model on the Hub that would be loaded in place of those of the folder.
@@ -72,6 +73,7 @@ def publish(
         published_before = api.list_repo_files(repo_id, revision=revision)
         outdated = [name for name in published_before if name not in names and is_model_file(name, places)]
         additions = [CommitOperationAdd(name, content_of(folder / name, repo_id)) for name in names]
+        additions += [CommitOperationAdd(name, content) for name, content in leaderboard_file(repository).items()]
         return api.create_commit(
             repo_id,
             [*additions, *map(CommitOperationDelete, outdated)],
