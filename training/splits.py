@@ -12,8 +12,9 @@ from ..modeling_mmcot.configuration_mmcot import STAGES
 from .plan import Plan
 
 
-# Of the training split, where the data set has no examples to validate on.
+# Of the training split, for each of these that the data set does not have.
 HELD_OUT = 0.1
+REPLACED = ("validation", "test")
 
 
 def load_run_splits(
@@ -42,10 +43,11 @@ def choose_splits(splits: datasets.DatasetDict, recipe: Recipe, say: Callable[[s
     scored = recipe.evaluation.split
     if "train" not in splits:
         raise RecipeError(f"{recipe.dataset} has no split 'train' to train on, only {', '.join(splits)}.")
-    if "validation" not in splits:
-        say("The data set has no split 'validation': a tenth of 'train' takes its place.")
-        parts = splits["train"].train_test_split(HELD_OUT, seed=recipe.seed)
-        splits["train"], splits["validation"] = parts["train"], parts["test"]
+    for name in REPLACED:
+        if name not in splits and name in ("validation", scored):
+            say(f"The data set has no split {name!r}: a tenth of 'train' takes its place.")
+            parts = splits["train"].train_test_split(HELD_OUT, seed=recipe.seed)
+            splits["train"], splits[name] = parts["train"], parts["test"]
     if scored not in splits:
         raise RecipeError(
             f"{recipe.dataset} has no split {scored!r}, only {', '.join(splits)}; set evaluation.split to one of them."

@@ -182,8 +182,8 @@ def test_run_keeps_the_commit_that_it_began_with(trained, make_recipe, hub, logg
 def test_any_recipe_goes_on_from_a_folder_without_network(recipe, tiny_recipe, tmp_path, monkeypatch, capfd):
     first, second, data = tmp_path / "first", tmp_path / "second", tmp_path / "my.jsonl"
     run_recipe(tiny_recipe(first), print)
-    rows = [{"question": "What is it?", "choices": ["gas", "solid"], "answer": 1, "solution": "It is solid."}] * 12
-    data.write_text("".join(json.dumps({**row, "split": split}) + "\n" for split in ("train", "test") for row in rows))
+    row = {"question": "What is it?", "choices": ["gas", "solid"], "answer": 1, "solution": "It is solid."}
+    data.write_text(f"{json.dumps(row)}\n" * 30)
 
     def refuse(*arguments):
         raise AssertionError("the network was asked")

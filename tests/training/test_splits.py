@@ -41,3 +41,19 @@ def test_training_without_any_rationale_is_refused_before_it_starts(fields, over
 )
 def test_training_that_has_what_it_learns_starts(fields, overrides, run_splits):
     assert len(run_splits(fields, *overrides)["train"]) == 18
+
+
+def test_one_file_is_enough(tmp_path, tiny_recipe):
+    rows = [{"question": f"{n}?", "choices": ["a", "b"], "answer": 0, "solution": "It is a."} for n in range(50)]
+    (tmp_path / "my.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    recipe, said = tiny_recipe(tmp_path / "run", "--dataset", str(tmp_path / "my.jsonl")), []
+    splits = load_run_splits(recipe, make_plan(recipe), said.append)[0]
+    assert {name: len(split) for name, split in splits.items()} == {"train": 40, "validation": 5, "test": 5}
+    assert len({row["question"] for split in splits.values() for row in split}) == 50
+    assert [text.partition(":")[0] for text in said] == [
+        "The data set has no split 'validation'",
+        "The data set has no split 'test'",
+    ]
+    other = tiny_recipe(tmp_path / "run", "--dataset", str(tmp_path / "my.jsonl"), "--evaluation.split", "exam")
+    with pytest.raises(RecipeError, match="has no split 'exam', only train, validation"):
+        load_run_splits(other, make_plan(other), print)
