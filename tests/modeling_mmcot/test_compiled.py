@@ -1,9 +1,13 @@
 """Compiled and exported: once for batches of all sizes, as the language model is alone."""
 
+import copy
+
 import pytest
 import torch
 from torch.export import Dim, export
 from torch.testing import assert_close
+
+from ..towers import TOWERS
 
 
 pytestmark = pytest.mark.slow
@@ -82,3 +86,31 @@ def test_exported_for_any_size(tiny_model, make, images):
         expected = tiny_model(**inputs)
         assert_close(loss, expected[0])
         assert_close(logits, expected[1])
+
+
+@pytest.mark.parametrize("tower", ["vit", "resnet"])
+def test_exporter_of_the_library(make_model, tower):
+    """Whole, and as the steps of `generate`: a step continues another batch as the model itself does."""
+    exporters = pytest.importorskip("transformers.exporters")
+    decompose = pytest.importorskip("transformers.exporters.utils").decompose_for_generation
+    model = make_model(vision_config=TOWERS[tower][0]())
+
+    def question(batch, text):
+        prompts = texts(batch, text)
+        del prompts["labels"]
+        return prompts | {"pixel_values": torch.randn(batch, 3, 32, 32)}
+
+    exporter, settings = exporters.DynamoExporter(), exporters.DynamoConfig(dynamic=True)
+    start = {"decoder_input_ids": torch.zeros(2, 1, dtype=torch.long)}
+    whole = exporter.export(model, question(2, 7) | start, settings)
+    steps = exporter.export_for_generation(model, question(2, 7), settings, multi_token_decode=True)
+    other = question(3, 9)
+    start["decoder_input_ids"] = torch.zeros(3, 1, dtype=torch.long)
+    assert_close(whole(**other, **start).logits, model(**other, **start).logits)
+    step, inputs = decompose(model, other)["decode"]
+    assert inputs["past_key_values"].get_seq_length() == inputs["decoder_input_ids"].shape[1] == 1
+    # How the call is to be answered is part of what was exported.
+    tensors = {name: value for name, value in inputs.items() if name not in ("use_cache", "return_dict")}
+    continued = steps.runners["decode"](**copy.deepcopy(tensors)).logits
+    assert_close(continued, step(**inputs).logits)
+    assert not torch.allclose(continued, model(**other, **start).logits, atol=1e-3)
