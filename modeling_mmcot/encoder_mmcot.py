@@ -185,6 +185,7 @@ class MMCoTEncoder(nn.Module):
             attentions=getattr(seen, "attentions", None),
         )
 
+    @torch.compiler.disable  # how many sizes there are is in the numbers, of which a graph knows nothing
     def look_at_sizes(
         self, pictures: torch.Tensor, sizes: torch.Tensor, **outputs: bool
     ) -> tuple[BaseModelOutputWithPooling, torch.Tensor]:

@@ -19,7 +19,7 @@ from .card_mmcot import leave_card
 from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 from .loading_mmcot import find_place, origin_of, stages_alone
-from .parts_mmcot import load_language_model, load_vision_tower, sort_arguments
+from .parts_mmcot import load_language_model, load_vision_tower, part_classes, sort_arguments
 
 
 if TYPE_CHECKING:
@@ -116,6 +116,12 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
     accepts_loss_kwargs = True
 
     def __init__(self, config: MMCoTConfig):
+        # The library asks for these before there are parts.
+        parts = part_classes(config)
+        self._supports_flash_attn = all(part._supports_flash_attn for part in parts)
+        # A T5 has no flash attention because of its position bias, and claims flex attention, where it goes wrong: it
+        # has one row, and is read as if there were one for each question.
+        self._supports_flex_attn = self._supports_flash_attn and all(part._supports_flex_attn for part in parts)
         super().__init__(config)
         self.language_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
         # Any image encoder, or none.
@@ -285,7 +291,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
             image_features: instead, patches encoded elsewhere, `(batch, patches, image_feature_size)`.
             image_attention_mask: `(batch, patches)`, or `(batch, images)` beside `pixel_values`; 1 where there is a
                 picture. A row of zeros is a question without picture, as are all rows where neither is given.
-            image_sizes: height and width of each picture without padding, `(batch, images, 2)`, where they differ.
+            image_sizes: height and width of each picture without padding, `(batch, images, 2)`, where they differ. A
+                compiled model looks at such pictures uncompiled, so not with `fullgraph=True`.
             labels: target, `(batch, target)`, -100 where nothing is to be learned.
             output_attentions: also return `image_attentions` and `gate`.
             num_items_in_batch: target tokens in all accumulated batches, which the loss is divided by.

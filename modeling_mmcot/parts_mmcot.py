@@ -5,7 +5,15 @@ from dataclasses import fields
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from .configuration_mmcot import MMCoTConfig
 from .keywords_mmcot import advice
@@ -14,10 +22,7 @@ from .keywords_mmcot import advice
 # What the configuration takes, `attn_implementation` being an argument of every configuration.
 CONFIG_ARGUMENTS = ("attn_implementation", *(entry.name for entry in fields(MMCoTConfig) if entry.name != "dtype"))
 # Where the files of a part come from. Said for both parts, or with `text_` or `vision_` before it for one.
-PART_ARGUMENTS = (
-    *("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token"),
-    "trust_remote_code",
-)
+PART_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 # What the parts of one model have in common.
 SHARED_ARGUMENTS = ("attn_implementation", "dtype")
 
@@ -45,6 +50,12 @@ def sort_arguments(given: Mapping[str, Any], models: Mapping[str, str | None]) -
         part, argument = own[name]
         loading[part][argument] = given[name]
     return {name: value for name, value in given.items() if name in CONFIG_ARGUMENTS}, loading
+
+
+def part_classes(config: Any) -> list[Any]:
+    """The classes of the parts that an [`MMCoTConfig`] describes."""
+    classes = [MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING[type(config.text_config)]]
+    return classes if config.vision_config is None else [*classes, MODEL_MAPPING[type(config.vision_config)]]
 
 
 def load_language_model(name: str, **loading) -> PreTrainedModel:

@@ -114,3 +114,15 @@ def test_exporter_of_the_library(make_model, tower):
     continued = steps.runners["decode"](**copy.deepcopy(tensors)).logits
     assert_close(continued, step(**inputs).logits)
     assert not torch.allclose(continued, model(**other, **start).logits, atol=1e-3)
+
+
+def test_pictures_of_several_sizes_are_seen_uncompiled(make_model):
+    """How many sizes there are is in the numbers, of which a graph knows nothing."""
+    model = make_model(vision_config=TOWERS["resnet"][0]())
+    sizes = torch.tensor([[[32, 32], [32, 16]], [[16, 32], [32, 32]], [[0, 0], [32, 32]]])
+    inputs = texts(3) | {"pixel_values": torch.randn(3, 2, 3, 32, 32), "image_sizes": sizes}
+    with torch.no_grad():
+        assert_close(torch.compile(model, backend="eager")(**inputs).logits, model(**inputs).logits)
+        torch._dynamo.reset()
+        with pytest.raises(torch._dynamo.exc.Unsupported, match="look_at_sizes"):
+            torch.compile(model, backend="eager", fullgraph=True)(**inputs)
