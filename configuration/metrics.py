@@ -66,6 +66,18 @@ METRICS = {
 }
 
 
+# Of examples that come in pairs, which differ in one cue.
+BOTH_RIGHT = Metric("both_right", "both right", "share of the pairs with two right answers", percent=True)
+ANSWER_FLIPS = Metric("answer_flips", "answer flips", "share of the pairs with two different answers", percent=True)
+RATIONALE_FLIPS = Metric(
+    "rationale_flips", "rationale flips", "share of the pairs whose rationales come to different options", percent=True
+)
+CONTRADICTED = Metric(
+    "contradicted", "contradicted", "share of the rationales' statements that the picture contradicts", percent=True
+)
+PAIR_METRICS = {metric.name: metric for metric in (BOTH_RIGHT, ANSWER_FLIPS, RATIONALE_FLIPS, CONTRADICTED)}
+
+
 @dataclass(frozen=True)
 class ExampleClass:
     """A class of examples that accuracy is reported by.

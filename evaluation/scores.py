@@ -15,6 +15,7 @@ from ..modeling_mmcot import MMCoTProcessor
 from .confidence import score_confidences
 from .intervals import estimate
 from .metrics import RATIONALE_SCORES, chance, rationale_scores
+from .pairs import score_pairs
 from .predictions import AnsweredExamples, match_predictions
 from .similarity import similarities
 
@@ -51,9 +52,9 @@ def evaluate(
     Returns:
         `accuracy` by class and column, in percent; `chance`, what guessing gives there; `rationale` scores as
         fractions. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`,
-        see [`score_confidences`]. The counts
-        `unparsed`, `missing` (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first
-        answer counts), each with its first ids as `unparsed_ids` and so on.
+        see [`score_confidences`]; `pairs`, where there are any, see [`score_pairs`]. The counts `unparsed`, `missing`
+        (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first answer counts), each
+        with its first ids as `unparsed_ids` and so on.
 
     Raises:
         ValueError: for an unknown column, a data set without labels, or a prediction without answer.
@@ -73,6 +74,7 @@ def evaluate(
         "chance": for_each_group(groups, lambda members: chance([choices[member] for member in members])),
         "rationale": score_rationales(answered, encoder),
         "confidence": score_confidences(answered.guesses, right),
+        **score_pairs(answered),
         **count_ids(answered),
     }
 

@@ -141,6 +141,7 @@ def fill_card(
         guessing=metrics["chance"][AVERAGE.name],
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
         baseline_table=tables.baseline_table(metrics["baselines"]) if "baselines" in metrics else "",
+        pair_table=tables.pair_table(metrics["pairs"]) if "pairs" in metrics else "",
         rationale_table=tables.rationale_table(scores) if scores else "",
         ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
         findings=metrics.get("findings", []),

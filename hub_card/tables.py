@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS
+from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS, PAIR_METRICS
 from .markdown import inline
 from .weights import BYTES
 
@@ -48,6 +48,17 @@ def baseline_table(baselines: Mapping[str, Mapping[str, Any]]) -> str:
         better = [f"{gain['value']:+.1f}", ACCURACY.interval(gain)] if gain else ["", ""]
         rows.append([name, ACCURACY.text(score["value"]), *better, str(score["n"])])
     return markdown_table(["system", "accuracy", "model better by", "95 % interval", "n"], rows)
+
+
+def pair_table(pairs: Mapping[str, Any]) -> str:
+    """What a system makes of pairs of problems that differ in one cue."""
+    rows = []
+    for name, metric in PAIR_METRICS.items():
+        if name in pairs:
+            score = pairs[name]
+            words = f"{metric.label}: {metric.meaning}"
+            rows.append([words, metric.text(score["value"]), metric.interval(score), str(score["n"])])
+    return markdown_table(["pairs", "score", "95 % interval", "n"], rows)
 
 
 def rationale_table(scores: Mapping[str, Mapping[str, float]]) -> str:

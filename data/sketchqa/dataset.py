@@ -35,6 +35,8 @@ FEATURES = Features(
         "box": List(Value("float32"), length=4),
     }
 )
+# Of twins: the pair that they belong to, and statements about such pictures that are wrong of this one.
+OF_PAIRS = {"pair": TEXT, "contradicted": List(TEXT)}
 
 
 def load_sketchqa(options: SketchQAOptions) -> DatasetDict:
@@ -44,7 +46,8 @@ def load_sketchqa(options: SketchQAOptions) -> DatasetDict:
 
 def _split(split: str, options: SketchQAOptions) -> Dataset:
     examples = [example | {"image": _encoded(example["image"])} for example in generate(split, options)]
-    return Dataset(pa.Table.from_pylist(examples, schema=FEATURES.arrow_schema))
+    features = Features(FEATURES | OF_PAIRS) if split == "test" and options.pairs else FEATURES
+    return Dataset(pa.Table.from_pylist(examples, schema=features.arrow_schema))
 
 
 def _encoded(image: PILImage.Image | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -25,11 +26,26 @@ PLACES = (
 # fmt: on
 
 
+CLAUSE_END = re.compile(r"[.,] so |[.]\s+|[.]$")
+
+
+class Cues(Random):
+    """The random numbers of an example.
+
+    `turn` moves the right option on by so many places. All else that is drawn stays, so that twins come of it: the
+    same question, hint and options, and a picture in which one cue is another.
+    """
+
+    turn = 0
+
+
 @dataclass(frozen=True)
 class Example:
     """One composed example: all its text, the right option, and what its image has to show.
 
     `answer` is an index into `choices`. `scene` is whatever the `draw` function of the same family understands.
+    `claims` are rationales, or statements of them, that some picture would make true beside such a question: those
+    that are no part of the solution, this picture contradicts.
     """
 
     question: str
@@ -38,6 +54,13 @@ class Example:
     answer: int
     solution: str
     scene: Any = None
+    claims: tuple[str, ...] = ()
+
+    @property
+    def contradicted(self) -> list[str]:
+        """The statements of the claims that the picture contradicts."""
+        claimed = {statement for claim in self.claims for statement in statements(claim)}
+        return sorted(claimed - set(statements(self.solution)))
 
 
 @dataclass(frozen=True)
@@ -62,7 +85,17 @@ class Family:
 def pick_options(rng: Random, pool: Sequence[Option], least: int = 2, most: int = 4) -> tuple[tuple[Option, ...], int]:
     """Draw `least` to `most` options of `pool` in random order, and after that the index of the right one."""
     count = rng.randint(min(least, len(pool)), min(most, len(pool)))
-    return tuple(rng.sample(pool, count)), rng.randrange(count)
+    return tuple(rng.sample(pool, count)), pick_answer(rng, count)
+
+
+def pick_answer(rng: Random, count: int) -> int:
+    """Draw the index of the right one of `count` options; for a twin, that of another."""
+    return (rng.randrange(count) + (rng.turn if isinstance(rng, Cues) else 0)) % count
+
+
+def statements(rationale: str) -> list[str]:
+    """The statements of a rationale, without the words and stops between them."""
+    return [statement for statement in CLAUSE_END.split(rationale) if statement]
 
 
 def hint(rng: Random, deeds: Sequence[str]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from .drawing import Canvas
-from .example import Example, Family
+from .example import Cues, Example, Family
 from .families import FAMILIES
 from .options import SketchQAOptions
 
@@ -19,14 +20,29 @@ TENTHS = ("train",) * 7 + ("validation",) + ("test",) * 2
 
 def generate(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
     """Yield the examples of a split with their images (`image`: RGB or None; `box`: pixels of that image or None)."""
+    if split == "test" and options.pairs:
+        yield from _twins(split, options)
+        return
     for identifier, family, example, rng in _accepted(split, options):
-        image = None
-        box = None
-        if family.draw is not None:
-            canvas = Canvas(options.size, rng)
-            box = canvas.box_in_pixels(family.draw(canvas, example.scene))
-            image = canvas.image()
-        yield _columns(identifier, family, example) | {"image": image, "box": box}
+        yield _columns(identifier, family, example) | _drawn(family, example, rng, options)
+
+
+def _twins(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
+    """Yield pairs of examples that are equal but for one cue in their pictures, and the right option."""
+    drawn = replace(options, test=options.pairs, text_only=0.0, pairs=0)
+    for pair in zip(_accepted(split, drawn), _accepted(split, drawn, turn=1), strict=True):
+        for ending, (identifier, family, example, rng) in zip(("", "-twin"), pair, strict=True):
+            of_pairs = {"pair": identifier, "contradicted": example.contradicted}
+            yield _columns(identifier + ending, family, example) | of_pairs | _drawn(family, example, rng, options)
+
+
+def _drawn(family: Family, example: Example, rng: Random, options: SketchQAOptions) -> dict[str, Any]:
+    """The image of an example and the box around what decides it, if its family draws any."""
+    if family.draw is None:
+        return {"image": None, "box": None}
+    canvas = Canvas(options.size, rng)
+    box = canvas.box_in_pixels(family.draw(canvas, example.scene))
+    return {"image": canvas.image(), "box": box}
 
 
 def compose(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
@@ -41,13 +57,14 @@ def text_split(example: Example) -> str:
     return TENTHS[int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % 10]
 
 
-def _accepted(split: str, options: SketchQAOptions) -> Iterator[tuple[str, Family, Example, Random]]:
+def _accepted(split: str, options: SketchQAOptions, turn: int = 0) -> Iterator[tuple[str, Family, Example, Random]]:
     chosen = [FAMILIES[name] for name in options.families]
     drawn = [family for family in chosen if family.draw is not None]
     textual = [family for family in chosen if family.draw is None]
     for index in range(getattr(options, split)):
         # One stream of random numbers per example: how many there are changes none of them.
-        rng = Random(f"{options.seed}/{split}/{index}")
+        rng = Cues(f"{options.seed}/{split}/{index}")
+        rng.turn = turn
         wanted = textual if rng.random() < options.text_only else drawn
         family = rng.choice(wanted or chosen)
         example = family.compose(rng)

@@ -33,6 +33,7 @@ def compose_prepositions(rng: Random) -> Example:
         answer=answer,
         solution=PREPOSITIONS[choices[answer]],
         scene=choices[answer],
+        claims=tuple(PREPOSITIONS.values()),
     )
 
 
@@ -79,14 +80,18 @@ def compose_plurals(rng: Random) -> Example:
     singular = rng.choice(tuple(FRUITS))
     choices, answer = pick_options(rng, (singular, FRUITS[singular][0]))
     alone = choices[answer] == singular
-    seen = "There is only one fruit" if alone else "There is more than one fruit"
+    counts = {
+        singular: f"There is only one fruit, so the word is {singular}.",
+        FRUITS[singular][0]: f"There is more than one fruit, so the word is {FRUITS[singular][0]}.",
+    }
     return Example(
         question=rng.choice(("Which word fits the picture?", "What is in the picture?", "Which word is right?")),
         hint=hint(rng, ("went shopping", "packed a basket", "had lunch")),
         choices=choices,
         answer=answer,
-        solution=f"{seen}, so the word is {choices[answer]}.",
+        solution=counts[choices[answer]],
         scene=(singular, alone),
+        claims=tuple(counts.values()),
     )
 
 

@@ -30,6 +30,7 @@ def compose_states(rng: Random) -> Example:
         answer=answer,
         solution=STATES[choices[answer]],
         scene=choices[answer],
+        claims=tuple(STATES.values()),
     )
 
 
@@ -76,6 +77,7 @@ def compose_moon(rng: Random) -> Example:
         answer=answer,
         solution=MOONS[choices[answer]],
         scene=choices[answer],
+        claims=tuple(MOONS.values()),
     )
 
 
@@ -118,6 +120,7 @@ def compose_litmus(rng: Random) -> Example:
         answer=answer,
         solution=solution,
         scene=colour,
+        claims=tuple(f"The strip of paper turned {turned}." for turned, _ in PAPERS.values()),
     )
 
 
@@ -149,6 +152,7 @@ def compose_weather(rng: Random) -> Example:
         answer=answer,
         solution=WEATHERS[choices[answer]],
         scene=choices[answer],
+        claims=tuple(WEATHERS.values()),
     )
 
 
@@ -210,6 +214,7 @@ def compose_thermometer(rng: Random) -> Example:
         answer=answer,
         solution=solution,
         scene=(lowest, highest),
+        claims=tuple(solution for _, _, solution in LEVELS.values()),
     )
 
 

@@ -16,7 +16,8 @@ class SketchQAOptions:
 
     `train`, `validation` and `test` are numbers of examples, `size` the side of an image in pixels, `families` the
     names of the families to draw from, and `text_only` the share of examples without an image (where the families
-    allow it).
+    allow it). With `pairs`, the split `test` holds so many pairs of twins instead: the same question about pictures in
+    which one cue is another.
     """
 
     train: int = 20_000
@@ -26,11 +27,16 @@ class SketchQAOptions:
     size: int = 64
     families: tuple[str, ...] = tuple(FAMILIES)
     text_only: float = 0.2
+    pairs: int = 0
 
     def __post_init__(self) -> None:
         for split in ("train", "validation", "test"):
             if getattr(self, split) < 0:
                 raise ValueError(f"SketchQA's {split} must be 0 or more problems, got {getattr(self, split)}.")
+        if self.pairs < 0:
+            raise ValueError(f"SketchQA's pairs must be 0 or more, got {self.pairs}.")
+        if self.pairs and not any(FAMILIES[name].draw for name in self.families if name in FAMILIES):
+            raise ValueError("SketchQA's pairs are of pictures; add a family that has some.")
         if self.size < 16:
             raise ValueError(f"SketchQA's size must be at least 16 pixels, got {self.size}.")
         if not 0 <= self.text_only <= 1:

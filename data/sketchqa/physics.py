@@ -6,7 +6,7 @@ import math
 from random import Random
 
 from .drawing import COLOURS, INK, Box, Canvas, Point, enclosing, shade
-from .example import Example, Family, hint, pick_options
+from .example import Example, Family, hint, pick_answer, pick_options
 
 
 NATURAL = "natural science"
@@ -26,6 +26,7 @@ def compose_circuit(rng: Random) -> Example:
         answer=answer,
         solution=SWITCHES[choices[answer]],
         scene=choices[answer],
+        claims=tuple(SWITCHES.values()),
     )
 
 
@@ -51,17 +52,18 @@ def draw_circuit(canvas: Canvas, lamp: str) -> Box:
 def compose_balance(rng: Random) -> Example:
     colours = rng.sample(tuple(COLOURS), 2)
     choices = tuple(rng.sample((*colours, "neither"), 3))
-    heavier = choices[rng.randrange(3)]
-    solution = f"The beam hangs down at the {heavier} block. The heavier block is {heavier}."
-    if heavier == "neither":
-        solution = "The beam is level and straight. The heavier block is neither."
+    heavier = choices[pick_answer(rng, 3)]
+    seen = {colour: f"The beam hangs down at the {colour} block." for colour in COLOURS}
+    seen["neither"] = "The beam is level and straight."
+    solutions = {block: f"{sight} The heavier block is {block}." for block, sight in seen.items()}
     return Example(
         question=rng.choice(("Which block is heavier?", "Which block weighs more?", "Which block has more mass?")),
         hint=hint(rng, ("weighed two blocks", "used a scale", "found two blocks")),
         choices=choices,
         answer=choices.index(heavier),
-        solution=solution,
+        solution=solutions[heavier],
         scene=(rng.sample(colours, 2), heavier),
+        claims=tuple(solutions.values()),
     )
 
 
@@ -88,11 +90,13 @@ def _turned(box: Box, angle: float) -> list[Point]:
     return [(x * cosine - (y - 0.075) * sine, 0.075 + x * sine + (y - 0.075) * cosine) for x, y in corners]
 
 
+# What magnets do by the ends that meet.
+MAGNETS = {"attract": ("red and blue", "blue and red"), "repel": ("red and red", "blue and blue")}
+
+
 def compose_magnets(rng: Random) -> Example:
-    choices, answer = pick_options(rng, ("attract", "repel"))
-    facing = rng.choice(
-        ("red and blue", "blue and red") if choices[answer] == "attract" else ("red and red", "blue and blue")
-    )
+    choices, answer = pick_options(rng, tuple(MAGNETS))
+    facing = rng.choice(MAGNETS[choices[answer]])
     return Example(
         question=rng.choice(("What will the magnets do?", "What do these magnets do?", "How do the magnets act?")),
         hint=hint(rng, ("has two magnets", "found two magnets", "moved two magnets")),
@@ -100,6 +104,12 @@ def compose_magnets(rng: Random) -> Example:
         answer=answer,
         solution=f"The ends that meet are {facing}, so the magnets {choices[answer]}.",
         scene=tuple(facing.split(" and ")),
+        claims=tuple(
+            f"The ends that meet are {ends}, so the magnets {deed}."
+            for deed, meetings in MAGNETS.items()
+            for ends in meetings
+            if sorted(ends) != sorted(facing)  # which of two ends is named first makes nothing wrong
+        ),
     )
 
 

@@ -33,6 +33,7 @@ def compose_map(rng: Random) -> Example:
         answer=answer,
         solution=f"{direction.capitalize()} is at the {edge} of the map. The town nearest the {edge} is {farthest}.",
         scene=(direction, farthest, [colour for colour in choices if colour != farthest]),
+        claims=tuple(f"The town nearest the {edge} is {colour}." for colour in COLOURS),
     )
 
 
@@ -82,7 +83,8 @@ def _draw_house(canvas: Canvas, place: Point, colour: str) -> None:
 
 def compose_compass(rng: Random) -> Example:
     choices, answer = pick_options(rng, tuple(DIRECTIONS))
-    edge = {"top": "up", "bottom": "down"}.get(DIRECTIONS[choices[answer]][0], DIRECTIONS[choices[answer]][0])
+    ways = {name: {"top": "up", "bottom": "down"}.get(edge, edge) for name, (edge, _) in DIRECTIONS.items()}
+    way = ways[choices[answer]]
     return Example(
         question=rng.choice(
             ("Where does the needle point?", "Where does the red tip point?", "Which way is the needle?")
@@ -90,8 +92,9 @@ def compose_compass(rng: Random) -> Example:
         hint=hint(rng, ("read a compass", "found a compass", "used a compass")),
         choices=choices,
         answer=answer,
-        solution=f"The red tip points {edge}. On a map, {edge} is {choices[answer]}.",
+        solution=f"The red tip points {way}. On a map, {way} is {choices[answer]}.",
         scene=choices[answer],
+        claims=tuple(f"The red tip points {other}." for other in ways.values()),
     )
 
 
@@ -133,6 +136,15 @@ def compose_flag(rng: Random) -> Example:
         answer=answer,
         solution=f"The flag has three {kind} stripes. The {where} stripe is {choices[answer]}.",
         scene=(kind, colours, place),
+        claims=(
+            *(f"The flag has three {other} stripes." for other in STRIPES),
+            *(
+                f"The {stripe} stripe is {colour}."
+                for stripe, drawn in zip(STRIPES[kind], colours, strict=True)
+                for colour in COLOURS
+                if colour != drawn
+            ),
+        ),
     )
 
 
@@ -170,6 +182,7 @@ def compose_bars(rng: Random) -> Example:
         answer=answer,
         solution=f"The stall with the {extreme} bar sold the {amount}. It is {choices[answer]}.",
         scene=(most, choices[answer], [colour for colour in choices if colour != choices[answer]]),
+        claims=tuple(f"It is {colour}." for colour in COLOURS),
     )
 
 

@@ -9,7 +9,7 @@ import datasets
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...configuration.ablations import ABLATIONS
-from ...configuration.metrics import ACCURACY, CLASSES, METRICS
+from ...configuration.metrics import ACCURACY, CLASSES, METRICS, PAIR_METRICS
 from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
 from ..findings import conclude
@@ -70,6 +70,7 @@ def write_report(
         known_metrics=METRICS,
         class_meanings={each.name: each.meaning for each in CLASSES.values()},
         ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
+        pair_metrics=PAIR_METRICS,
         baseline_meanings=BASELINE_MEANINGS,
         charts=charts,
         ablations=ablations,
