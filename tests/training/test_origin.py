@@ -177,6 +177,15 @@ def test_run_keeps_the_commit_that_it_began_with(trained, make_recipe, hub, logg
         find_origin(make_recipe(REPO, model={"revision": "nowhere"}))
 
 
+def test_published_adapters_start_as_those_here(trained, make_recipe, hub, logged_in):
+    folder = trained("adapters")
+    publish(folder, REPO)
+    for stage in WAYS["adapters"]:
+        here, there = (find_origin(make_recipe(place)).model((stage,)).state_dict() for place in (folder, REPO))
+        assert here.keys() == there.keys()
+        assert all(torch.equal(tensor, there[name]) for name, tensor in here.items())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["lora", "own-data"])
 def test_any_recipe_goes_on_from_a_folder_without_network(recipe, tiny_recipe, tmp_path, monkeypatch, capfd):
