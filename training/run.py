@@ -66,6 +66,8 @@ def open_run(recipe: Recipe, folder: RunFolder, say: Callable[[str], None]) -> R
     """
     origin = find_origin_of_run(recipe, folder)
     plan = make_plan(recipe, origin)
+    if recipe.lora is not None and plan.merges_adapters and recipe.lora.merge is None:
+        say("Each stage goes on from a model of its own, so the adapters end as parts of two whole models.")
     if recipe.mode in plan.models:
         require_models_before(recipe.mode, plan, folder)
     splits, skipped = load_run_splits(recipe, plan, say)

@@ -208,6 +208,7 @@ def test_any_recipe_goes_on_from_a_folder_without_network(recipe, tiny_recipe, t
         assert all(torch.allclose(before[key], after[key], atol=1e-6) for key in before)
     card = (second / "README.md").read_text(encoding="utf-8")
     assert "Went on from `first`, fusion and all" in card
+    assert ("the adapters end as parts of two whole models" in capfd.readouterr().out) == (recipe == "lora")
     answer = MMCoTPipeline(
         model=MMCoTForConditionalGeneration.from_pretrained(second), processor=MMCoTProcessor.from_pretrained(second)
     )(QUESTION)
