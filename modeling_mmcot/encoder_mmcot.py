@@ -1,5 +1,6 @@
 """The encoder of MMCoT: text encoder, vision tower, and the gated fusion that joins them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,7 +177,7 @@ class MMCoTEncoder(nn.Module):
         # What is not asked for is not said: convolutional towers have no attention to ask for.
         outputs = {name: True for name, wanted in outputs.items() if wanted}
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_vision):
-            seen = self.vision_tower(pictures.to(self.vision_tower.dtype), return_dict=True, **outputs)
+            seen = self.vision_tower(pictures.to(dtype_of(self.vision_tower)), return_dict=True, **outputs)
         states = seen.last_hidden_state
         return BaseModelOutputWithPooling(
             # A feature map (pictures, f, height, width) is patches, too.
@@ -229,6 +230,15 @@ class MMCoTEncoder(nn.Module):
                 f"{tuple(shape[:2])}, or (batch, images) beside pixel_values."
             )
         return image_attention_mask.bool()
+
+
+def dtype_of(part: Any) -> torch.dtype:
+    """The precision of a part of a model."""
+    parameters: Iterable[torch.Tensor] = part.parameters()
+    if getattr(part, "_is_replica", False):
+        # Of `torch.nn.DataParallel`: it has the weights, but no longer as parameters.
+        parameters = (weight for module in part.modules() for weight in module._former_parameters.values())
+    return next(weight.dtype for weight in parameters if weight.is_floating_point())
 
 
 def requested_outputs(
