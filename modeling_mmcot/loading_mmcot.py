@@ -2,12 +2,16 @@
 
 import json
 import os
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from transformers.utils import find_adapter_config_file
 
 from .configuration_mmcot import ROOT_FOLDER
+from .stages_mmcot import without_false_alarms
 
 
 HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only")
@@ -88,3 +92,20 @@ def stages_alone(stages: dict[str, str], folder: str) -> dict[str, str]:
     """
     own = {stage: ROOT_FOLDER for stage, place in stages.items() if place == folder}
     return stages if folder == ROOT_FOLDER else own or stages
+
+
+def with_names_in_memory(model: Any, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights under the names that they have in a model; a saved vision tower has those of the Hub, often others.
+
+    Args:
+        model: its own class knows how to load such weights.
+        state_dict: weights of it, of a checkpoint or of a part of one. What is no weight of the model stays as it is.
+    """
+    if state_dict.keys() <= {name for name, _ in chain(model.named_parameters(), model.named_buffers())}:
+        return state_dict
+    with without_false_alarms():  # what is missing, the caller reports
+        loaded, report = type(model).from_pretrained(
+            None, config=deepcopy(model.config), state_dict=dict(state_dict), output_loading_info=True
+        )
+    there = {name: weight for name, weight in loaded.state_dict().items() if name not in report["missing_keys"]}
+    return {**there, **{name: state_dict[name] for name in report["unexpected_keys"]}}

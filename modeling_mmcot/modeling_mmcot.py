@@ -18,8 +18,8 @@ from transformers.utils.generic import ModelOutput, TransformersKwargs, can_retu
 from .card_mmcot import leave_card
 from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
-from .loading_mmcot import find_place, origin_of, stages_alone
-from .parts_mmcot import load_language_model, load_vision_tower, part_classes, sort_arguments
+from .loading_mmcot import find_place, origin_of, stages_alone, with_names_in_memory
+from .parts_mmcot import load_language_model, load_vision_tower, part_classes, sort_arguments, unread_parameters
 
 
 if TYPE_CHECKING:
@@ -91,6 +91,13 @@ class MMCoTPreTrainedModel(PreTrainedModel):
         super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, *sizes, **kwargs)
         if is_main_process and not getattr(self, "_hf_peft_config_loaded", False):
             leave_card(save_directory, self.config, self.model_tags)
+
+    def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
+        """Weights in the names that they have in memory, or as `save_pretrained` writes them.
+
+        In this way the Trainer reads its checkpoints back.
+        """
+        return super().load_state_dict(with_names_in_memory(self, state_dict), strict, assign)
 
     def _init_weights(self, module: nn.Module):
         # Leaves only: containers of custom code are skipped by the library. Xavier as in the official attention
@@ -184,10 +191,16 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
 
     def train(self, mode: bool = True):
         super().train(mode)
-        # A frozen tower never drops out or updates its statistics. `vision_tower` is absent while `__init__` runs.
-        if getattr(self, "vision_tower", None) is not None and self.config.freeze_vision:
-            # Its gradients are taken here, too: `from_pretrained` makes new parameters and ends with `eval()`.
-            self.vision_tower.eval().requires_grad_(False)
+        tower = getattr(self, "vision_tower", None)  # absent while `__init__` runs
+        if tower is None:
+            return self
+        # Gradients are taken here, too: `from_pretrained` makes new parameters and ends with `eval()`.
+        if self.config.freeze_vision:
+            tower.eval().requires_grad_(False)  # it never drops out or updates its statistics
+        else:
+            # Processes that train together would wait for the gradients of these for ever.
+            for parameter in unread_parameters(tower):
+                parameter.requires_grad_(False)
         return self
 
     def get_input_embeddings(self):

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     MODEL_MAPPING,
@@ -25,6 +26,16 @@ CONFIG_ARGUMENTS = ("attn_implementation", *(entry.name for entry in fields(MMCo
 PART_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 # What the parts of one model have in common.
 SHARED_ARGUMENTS = ("attn_implementation", "dtype")
+
+# What image encoders have beside their patches: a head that makes one vector of them, and what stands for hidden ones.
+UNREAD = ("pooler.", "head.", "embeddings.mask_token")
+# Of some, the last norm is for that one vector alone.
+UNREAD_NORMS = {
+    "chinese_clip_vision_model": "post_layernorm.",
+    "clip_vision_model": "post_layernorm.",
+    "convnext": "layernorm.",
+    "convnextv2": "layernorm.",
+}
 
 
 def sort_arguments(given: Mapping[str, Any], models: Mapping[str, str | None]) -> tuple[dict, dict[str, dict]]:
@@ -91,3 +102,10 @@ def part_config(name: str, wanted: str, loading: Mapping[str, Any]) -> PreTraine
     if config.model_type == MMCoTConfig.model_type:
         raise ValueError(f"{name} is a whole mmcot model; give {wanted}, or the one that it was made from.")
     return config
+
+
+def unread_parameters(tower: Any) -> list[nn.Parameter]:
+    """Those parameters of an image encoder on which its patches do not depend, so that they never have a gradient."""
+    norm = UNREAD_NORMS.get(tower.config.model_type)
+    names = (*UNREAD, norm) if norm else UNREAD
+    return [parameter for name, parameter in tower.named_parameters() if name.startswith(names)]

@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import datasets
 import torch
-from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Seq2SeqTrainer
 from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
@@ -97,13 +95,7 @@ class MMCoTTrainer(Seq2SeqTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         require_numbers(self.model)
-        # The Trainer reads a checkpoint back by plain `load_state_dict`, so it must hold the names in memory; a saved
-        # model has those of the Hub, which for a vision tower may be others.
-        save_pretrained = self.model.save_pretrained
-        if not isinstance(self.model, PeftModel):
-            self.model.save_pretrained = partial(save_pretrained, save_original_format=False)
         super()._save(output_dir, state_dict)
-        vars(self.model).pop("save_pretrained", None)
 
     def evaluation_loop(
         self,

@@ -25,12 +25,6 @@ OF_ANY_MODEL = {
     "test_generation_tester_mixin_inheritance": "their tests of generation are not in the archive; ours are elsewhere",
     "test_training_overfit": "the prompt must be continued, as decoders do; an ordinary T5 fails it, too",
 }
-POOLER = "the pooler of a ViT, which nothing reads, has no gradient"
-OF_A_TRAINED_TOWER = {
-    "test_training_gradient_checkpointing": POOLER,
-    "test_training_gradient_checkpointing_use_reentrant_false": POOLER,
-    "test_training_gradient_checkpointing_use_reentrant_true": POOLER,
-}
 CODE = "saving writes where a processor's code is, and loading leaves it out; so with every processor from outside"
 OF_A_PROCESSOR = {
     "test_processor_from_and_save_pretrained": CODE,
@@ -39,7 +33,7 @@ OF_A_PROCESSOR = {
 }
 CANNOT_HOLD = {
     "model_suites.FrozenTower": OF_ANY_MODEL,
-    "model_suites.TrainedTower": OF_ANY_MODEL | OF_A_TRAINED_TOWER,
+    "model_suites.TrainedTower": OF_ANY_MODEL,
     "model_suites.FeaturesOnly": OF_ANY_MODEL,
     "processor_suites.TrainedTokenizer": OF_A_PROCESSOR,
     "processor_suites.T5sTokenizer": OF_A_PROCESSOR,

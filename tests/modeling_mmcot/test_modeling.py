@@ -116,7 +116,7 @@ class TestPictures:
     def test_a_reloaded_tower_is_frozen_as_before(self, make_model, tmp_path, freeze):
         make_model(freeze_vision=freeze).save_pretrained(tmp_path)
         model = MMCoTForConditionalGeneration.from_pretrained(tmp_path)
-        assert {parameter.requires_grad for parameter in model.vision_tower.parameters()} == {not freeze}
+        assert {parameter.requires_grad for parameter in model.vision_tower.layers.parameters()} == {not freeze}
         assert model.train().vision_tower.training is not freeze
 
 
