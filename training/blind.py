@@ -49,13 +49,19 @@ def answer_blindly(run: Run, predictions: Sequence[dict[str, Any]], seconds: flo
     places = random.Random(SEED).sample(range(len(run.scored)), len(run.scored))
     path, enough = run.folder.state / f"blank_{split}.jsonl", time_is_up(run, SHARE * seconds)
     rows = complete_rows(path, run.scored.select(places), make_rows, size, PHASE, text="answer_text", enough=enough)
-    run.folder.finish(f"{PHASE} of {split}")
+    if not run.folder.finished(phase_of(run)):
+        run.folder.finish(phase_of(run))
     return rows
+
+
+def phase_of(run: Run) -> str:
+    """What the progress of the run calls this."""
+    return f"{PHASE} of {run.recipe.evaluation.split}"
 
 
 def time_is_up(run: Run, seconds: float) -> Callable[[int], bool]:
     """Whether so many answers will do: those of an earlier call that came to its end, or what the time allowed."""
-    finished, start = run.folder.finished(f"{PHASE} of {run.recipe.evaluation.split}"), time.monotonic()
+    finished, start = run.folder.finished(phase_of(run)), time.monotonic()
 
     def enough(done: int) -> bool:
         late = done >= FEWEST and time.monotonic() - start > seconds

@@ -62,7 +62,7 @@ PHASES: dict[str, list[Any]] = {
         (STEP, range(7, 13), BOTH_SIDES),
         (STATE, range(13, 25), ALL_MOMENTS, 1),
     ],
-    "answering": [(ROWS, range(5, 8), ALL_MOMENTS)],
+    "answering": [(ROWS, range(5, 11), ALL_MOMENTS)],
     "saving": [
         (WEIGHTS, range(8, 9), ALL_MOMENTS, 1),
         ("mmcot.training.results:write_rows", range(1, 2), BOTH_SIDES),
@@ -72,7 +72,7 @@ PHASES: dict[str, list[Any]] = {
         ("mmcot.training.results:plot_curves", range(1, 2), BOTH_SIDES),
     ],
     "card": [
-        ("mmcot.training.results:name_stages", range(1, 2), BOTH_SIDES),
+        ("mmcot.training.results:complete_config", range(1, 2), BOTH_SIDES),
         ("mmcot.training.results:write_card", range(1, 2), BOTH_SIDES),
     ],
     "push": [
