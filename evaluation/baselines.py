@@ -58,7 +58,7 @@ def most_frequent_answers(train: datasets.Dataset, dataset: datasets.Dataset) ->
     """
     by_question: dict[str, Counter[str]] = defaultdict(Counter)
     everywhere: Counter[str] = Counter()
-    for row in train.select_columns(["question", "choices", "answer"]):
+    for row in with_right_options(train):
         answer = plain(row["choices"][row["answer"]])
         by_question[plain(row["question"])][answer] += 1
         everywhere[answer] += 1
@@ -68,6 +68,12 @@ def most_frequent_answers(train: datasets.Dataset, dataset: datasets.Dataset) ->
         best = max(range(len(options)), key=lambda place: (known[options[place]], everywhere[options[place]], -place))
         rows.append({"id": row["id"], "choice_index": best})
     return rows
+
+
+def with_right_options(train: datasets.Dataset) -> list[dict[str, Any]]:
+    """The question, options and label of each example whose label is one of its options."""
+    rows = train.select_columns(["question", "choices", "answer"]).to_list()
+    return [row for row in rows if row["choices"] and row["answer"] is not None]
 
 
 def measure_baselines(
@@ -93,9 +99,10 @@ def measure_baselines(
     baselines = {FULL_SYSTEM: {"accuracy": estimate(answered.right, ACCURACY.scale)}}
     if blank:
         baselines[BLANK.name] = beside(answered, blank, dataset)
-    if train is not None and len(train) >= FEWEST_TO_LEARN_FROM:
+    known = 0 if train is None else len(with_right_options(train))
+    if train is not None and known >= FEWEST_TO_LEARN_FROM:
         learned = beside(answered, most_frequent_answers(train, dataset), dataset)
-        baselines[FREQUENT_NAME] = learned | {"learned_from": len(train)}
+        baselines[FREQUENT_NAME] = learned | {"learned_from": known}
     guessing = chance([example["choices"] for example in answered.examples])
     baselines[CHANCE_NAME] = {"accuracy": {"value": guessing, "n": len(answered.examples)}}
     return baselines

@@ -22,6 +22,15 @@ def test_most_frequent_answer_is_learned_for_each_text_of_a_question():
     assert [row["choice_index"] for row in most_frequent_answers(train, asked)] == [1, 2, 1, 0]
 
 
+def test_nothing_is_learned_from_problems_without_an_option_that_is_right():
+    train = make_examples(4, question=["Why?"] * 4, choices=[[], ["one", "two"], [], ["one", "two"]])
+    train = train.remove_columns("answer").add_column("answer", [None, None, None, 1])
+    assert most_frequent_answers(train, make_examples(1, question=["Why?"]))[0]["choice_index"] == 1
+    unlabelled = train.select(range(3))
+    baselines = measure_baselines(right_answers(make_examples(2)), make_examples(2), train=unlabelled)
+    assert "most frequent answer" not in baselines
+
+
 def test_baselines_are_paired_on_the_problems_that_they_answer():
     dataset = make_examples(6, answer=[0] * 6)
     blank = [{"id": f"p{i}", "choice_index": i % 2} for i in range(4)]
