@@ -216,6 +216,12 @@ class MMCoTConfig(PreTrainedConfig):
         for stage, folder in self.stages.items():
             check_stage_folder(stage, folder)
 
+    @classmethod
+    def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
+        settings, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        require_mmcot(pretrained_model_name_or_path, settings.get("model_type", cls.model_type))
+        return settings, kwargs
+
     def get_text_config(self, decoder=None, encoder=None):
         """The language model's configuration; as a decoder, its depth is the decoder's, which sizes the cache."""
         text = self.text_config.get_text_config(decoder=decoder, encoder=encoder)
@@ -230,6 +236,15 @@ class MMCoTConfig(PreTrainedConfig):
         self.auto_map = dict(AUTO_MAP)
         self.custom_pipelines = copy.deepcopy(CUSTOM_PIPELINES)
         super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+
+
+def require_mmcot(name: object, model_type: str) -> None:
+    """Refuses a checkpoint of another model, most often one that is to become a part of ours."""
+    if model_type != MMCoTConfig.model_type:
+        raise ValueError(
+            f"{name} is a {model_type!r} model, no {MMCoTConfig.model_type}. To make one of it and of an image encoder: "
+            "MMCoTForConditionalGeneration.from_pretrained_parts(text_model, vision_model)."
+        )
 
 
 def vision_feature_size(vision_config: PreTrainedConfig) -> int:

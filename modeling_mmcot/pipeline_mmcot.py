@@ -14,9 +14,10 @@ from transformers.utils import logging
 
 from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written, calibrated, log_confidence
-from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order
+from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order, require_mmcot
 from .explanation_mmcot import explain_answer
 from .images_mmcot import show
+from .processing_mmcot import MMCoTProcessor
 from .prompt_mmcot import letter
 from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question
 from .samples_mmcot import SAMPLING, choose
@@ -27,7 +28,6 @@ from .streaming_mmcot import stream_pieces
 
 if TYPE_CHECKING:
     from .modeling_mmcot import MMCoTForConditionalGeneration
-    from .processing_mmcot import MMCoTProcessor
 
 
 LONG_LIST = 20  # questions
@@ -91,16 +91,24 @@ class MMCoTPipeline(Pipeline):
     """
 
     model: "MMCoTForConditionalGeneration"
-    processor: "MMCoTProcessor"
+    processor: MMCoTProcessor
 
     # The library's base class says `None` of these and takes looser arguments than a pipeline of its own needs.
-    _load_processor = True  # type: ignore[assignment]
+    _load_processor = None  # where the library finds none, here is a message that says what to do
     _load_tokenizer = False  # type: ignore[assignment]
     _load_image_processor = False  # type: ignore[assignment]
     _load_feature_extractor = False  # type: ignore[assignment]
 
-    def __init__(self, *args, answer_model: "MMCoTForConditionalGeneration | None" = None, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        model: "MMCoTForConditionalGeneration",
+        *,
+        processor: MMCoTProcessor | None = None,
+        answer_model: "MMCoTForConditionalGeneration | None" = None,
+        **kwargs,
+    ):
+        require_mmcot(model.name_or_path or "The model", model.config.model_type)
+        super().__init__(model, processor=processor or processor_of(model), **kwargs)
         self.stages = StageModels(self.model, {} if answer_model is None else {ANSWER: answer_model})
         for stage in self.stages:
             self.stages[stage].to(self.device).eval()
@@ -360,3 +368,12 @@ def reason_for_silence(index: int | None, confidence: float | None, abstain_belo
             "rationale is yours; leave abstain_below out."
         )
     return f"its confidence, {confidence:.2f}, is below {abstain_below}" if confidence < abstain_below else None
+
+
+def processor_of(model: "MMCoTForConditionalGeneration") -> MMCoTProcessor:
+    """The processor of where a model was loaded from."""
+    where = dict(model.origin)
+    name = where.pop("pretrained_model_name_or_path", None)
+    if name is None:
+        raise ValueError("The model has no processor, for it was not loaded; give the pipeline one, processor=...")
+    return MMCoTProcessor.from_pretrained(name, **where)
