@@ -9,9 +9,10 @@ from typing import Any
 import datasets
 import numpy as np
 
-from ..configuration.metrics import ACCURACY, CLASSES, METRICS, SIMILARITY
+from ..configuration.metrics import ACCURACY, CLASSES, CONCLUSION, METRICS, SIMILARITY
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTProcessor
+from .conclusions import is_right
 from .confidence import score_confidences
 from .intervals import estimate
 from .metrics import RATIONALE_SCORES, chance, rationale_scores
@@ -51,8 +52,9 @@ def evaluate(
 
     Returns:
         `accuracy` by class and column, in percent; `chance`, what guessing gives there; `rationale` scores as
-        fractions. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`,
-        see [`score_confidences`]; `pairs`, where there are any, see [`score_pairs`]. The counts `unparsed`, `missing`
+        fractions, and where there are any `conclusion`, the percentage of them that come to the right one. Each score
+        is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`, see
+        [`score_confidences`]; `pairs`, where there are any, see [`score_pairs`]. The counts `unparsed`, `missing`
         (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first answer counts), each
         with its first ids as `unparsed_ids` and so on.
 
@@ -73,6 +75,7 @@ def evaluate(
         "accuracy": for_each_group(groups, lambda members: estimate(right[members], ACCURACY.scale)),
         "chance": for_each_group(groups, lambda members: chance([choices[member] for member in members])),
         "rationale": score_rationales(answered, encoder),
+        **score_conclusions(answered),
         "confidence": score_confidences(answered.guesses, right),
         **score_pairs(answered),
         **count_ids(answered),
@@ -125,6 +128,15 @@ def score_rationales(answered: AnsweredExamples, encoder: str | Path | None) -> 
     if encoder is not None:
         scores[SIMILARITY.name] = similarities(predicted, golds, encoder)
     return {name: estimate(values, METRICS[name].scale) for name, values in scores.items()}
+
+
+def score_conclusions(answered: AnsweredExamples) -> dict[str, Any]:
+    """How many rationales come to the right conclusion, as `conclusion`; nothing if no rationale was predicted."""
+    rationales = [guess["rationale"] if guess else "" for guess in answered.guesses]
+    if not any(rationales):
+        return {}
+    right = [is_right(text, example) for text, example in zip(rationales, answered.examples, strict=True)]
+    return {CONCLUSION.name: estimate(right, CONCLUSION.scale)}
 
 
 def count_ids(answered: AnsweredExamples) -> dict[str, Any]:

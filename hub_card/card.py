@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.hub_ids import is_dataset_id, is_hub_id
-from ..configuration.metrics import AVERAGE, ROUGE_L_OFFICIAL
+from ..configuration.metrics import AVERAGE, CONCLUSION, ROUGE_L_OFFICIAL
 from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, EXAMPLE_PICTURE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
@@ -115,6 +115,7 @@ def fill_card(
     model, data = described_model(settings["model"], config), describe_data(settings["dataset"])
     pictures = bool(model.get("vision_model") or model.get("vision_config"))
     accuracy, scores = metrics.get("accuracy", {}), metrics["rationale"]
+    conclusions = {name: metrics[name] for name in [CONCLUSION.name] if name in metrics}
     split = (settings.get("evaluation") or {}).get("split", "test")
     versions = metrics.get("versions") or {}
     return ModelCard.from_template(
@@ -142,7 +143,7 @@ def fill_card(
         accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
         baseline_table=tables.baseline_table(metrics["baselines"]) if "baselines" in metrics else "",
         pair_table=tables.pair_table(metrics["pairs"]) if "pairs" in metrics else "",
-        rationale_table=tables.rationale_table(scores) if scores else "",
+        rationale_table=tables.rationale_table(conclusions | scores) if scores else "",
         ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
         findings=metrics.get("findings", []),
         blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),

@@ -7,7 +7,7 @@ import datasets
 import torch
 from accelerate import PartialState
 
-from ..configuration.metrics import ACCURACY, AVERAGE, ROUGE_L_OFFICIAL
+from ..configuration.metrics import ACCURACY, AVERAGE, CONCLUSION, ROUGE_L_OFFICIAL
 from ..configuration.repository import METRICS_FILE, PREDICTIONS_FILE
 from ..data.image_column import without_images
 from ..evaluation.baselines import judge
@@ -112,5 +112,8 @@ def main_score(metrics: dict[str, Any]) -> str:
     """The most important score in words."""
     if ACCURACY.name in metrics:
         return f"Accuracy {ACCURACY.text(metrics[ACCURACY.name][AVERAGE.name]['value'])}"
+    if not metrics["rationale"]:
+        return "No rationale at all"
     score = metrics["rationale"][ROUGE_L_OFFICIAL.name]
-    return f"{ROUGE_L_OFFICIAL.label} {ROUGE_L_OFFICIAL.text(score['value'])}"
+    likeness = f"{ROUGE_L_OFFICIAL.label} {ROUGE_L_OFFICIAL.text(score['value'])}"
+    return f"Right conclusion {CONCLUSION.text(metrics[CONCLUSION.name]['value'])}, {likeness}"

@@ -9,7 +9,7 @@ import datasets
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...configuration.ablations import ABLATIONS
-from ...configuration.metrics import ACCURACY, CLASSES, METRICS, PAIR_METRICS
+from ...configuration.metrics import ACCURACY, CLASSES, CONCLUSION, METRICS, PAIR_METRICS
 from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
 from ..findings import conclude
@@ -71,6 +71,7 @@ def write_report(
         class_meanings={each.name: each.meaning for each in CLASSES.values()},
         ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
         pair_metrics=PAIR_METRICS,
+        rationale_scores={name: scores[name] for name in [CONCLUSION.name] if name in scores} | scores["rationale"],
         baseline_meanings=BASELINE_MEANINGS,
         charts=charts,
         ablations=ablations,

@@ -12,6 +12,18 @@ from mmcot.evaluation.scores import evaluate, with_whole_rationales
 from .labelled import make_examples, right_answers
 
 
+def test_likeness_of_words_does_not_hide_a_wrong_conclusion():
+    golds = [
+        f"I look at the picture and count what is in it from left to right. So it is {n}." for n in ("one", "two")
+    ]
+    dataset = make_examples(2, solution=golds)
+    fluent = [{"id": f"p{i}", "choice_index": i, "rationale": golds[0]} for i in range(2)]
+    metrics = evaluate(fluent, dataset)
+    assert metrics["rationale"]["rouge_l"]["value"] > 0.95
+    assert (metrics["conclusion"]["value"], metrics["conclusion"]["n"]) == (50, 2)
+    assert "conclusion" not in evaluate([{"id": "p0", "choice_index": 0}], dataset)
+
+
 def test_every_problem_counts_whatever_is_missing(test_split):
     rows = right_answers(test_split)
     perfect = evaluate(rows, test_split, by=["family"])

@@ -16,6 +16,14 @@ def test_findings_and_answers_that_stay_are_told():
     assert "same answers" not in str(fill({}, invent_metrics(), TWO_MODELS))
 
 
+def test_conclusions_stand_before_likeness_of_words():
+    text = str(fill({}, invent_metrics() | {"conclusion": entry(71, 300, 4)}, TWO_MODELS))
+    row = (
+        "| right conclusion: share of the rationales that come to the gold ones' conclusion | 71.0 % | 67.0 to 75.0 |"
+    )
+    assert f"| --- | ---: | ---: | ---: |\n{row} 300 |\n| ROUGE-L" in text
+
+
 def test_a_card_opens_with_the_verdict():
     verdict = "The pictures matter: 85.0 against 70.0 with blank ones."
     gain = entry(15, 300, 3)

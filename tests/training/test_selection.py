@@ -3,6 +3,7 @@
 import pytest
 
 from mmcot.evaluation.metrics import rouge_l_official
+from mmcot.training.results import main_score
 from mmcot.training.trainer import score_texts
 
 from ..evaluation.labelled import make_examples
@@ -25,3 +26,9 @@ def test_answers_are_chosen_by_accuracy(tiny_processor):
     examples = make_examples(2)
     texts = ["The answer is (A).", "Solution: nothing"]
     assert score_texts(texts, "answer", tiny_processor, examples) == {"accuracy": 50}
+
+
+def test_a_run_of_rationales_alone_says_how_many_end_right():
+    metrics = {"rationale": {"rouge_l": {"value": 0.98}}, "conclusion": {"value": 71.0}}
+    assert main_score(metrics) == "Right conclusion 71.0 %, ROUGE-L, official 0.980"
+    assert main_score({"rationale": {}}) == "No rationale at all"
