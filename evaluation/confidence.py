@@ -47,7 +47,7 @@ def fit_temperature(logarithms: Sequence[float | None], right: Sequence[bool]) -
         return of_outcomes + (log_temperature / SPREAD) ** 2 / 2
 
     found = optimize.minimize_scalar(surprise, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
-    return float(np.exp(found.x))
+    return round(float(np.exp(found.x)), 3)
 
 
 def score_confidences(guesses: Sequence[Mapping[str, Any] | None], right: np.ndarray) -> dict[str, Any]:

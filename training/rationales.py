@@ -13,6 +13,9 @@ from .run import Run
 from .train_model import TrainedModel, load_model, train_into
 
 
+LOGARITHM_DIGITS = 3
+
+
 def generate_for_next_stage(run: Run, model: TrainedModel, stage: str) -> None:
     """Adds to each split that is scored what the model of a stage writes for its examples."""
     for split in {"validation": None, run.recipe.evaluation.split: None}:
@@ -71,10 +74,15 @@ def rows_of(run: Run, model: TrainedModel, dataset: datasets.Dataset, stage: str
 
     def make_rows(part: datasets.Dataset) -> list[Row]:
         return [
-            {"id": identifier, stage: written.text, "log_probability": written.log_probability}
+            {"id": identifier, stage: written.text, "log_probability": rounded(written.log_probability)}
             for identifier, written in zip(part["id"], model.generate(run, part, stage), strict=True)
         ]
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     label = f"{stage}s ({len(dataset)} problems)"
     return complete_rows(run.folder.state / name, dataset, make_rows, chunk, label, text=stage)
+
+
+def rounded(logarithm: float | None) -> float | None:
+    """A logarithm in as many digits as do not depend on which examples shared a batch, which a stop changes."""
+    return None if logarithm is None else round(logarithm, LOGARITHM_DIGITS)

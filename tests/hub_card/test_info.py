@@ -37,7 +37,7 @@ def test_two_whole_models(two_stages):
     assert lines["parameters"] == f"{parameters:,}, stored as F32"
     assert lines["memory"].startswith(f"{4 * parameters / 1e6:,.1f} MB in float32")
     assert lines["accuracy"] == "not measured"
-    assert lines["card"] == "none"
+    assert lines["card"] == "pipeline_tag image-text-to-text"
     assert "equals that of mmcot" in lines["code"]
     assert lines["code"].endswith("config.json fits it")
 
