@@ -242,7 +242,7 @@ def require_mmcot(name: object, model_type: str) -> None:
     """Refuses a checkpoint of another model, most often one that is to become a part of ours."""
     if model_type != MMCoTConfig.model_type:
         raise ValueError(
-            f"{name} is a {model_type!r} model, no {MMCoTConfig.model_type}. To make one of it and of an image encoder: "
+            f"{name} is a {model_type!r} model, no {MMCoTConfig.model_type}. To make one of it and an image encoder: "
             "MMCoTForConditionalGeneration.from_pretrained_parts(text_model, vision_model)."
         )
 
