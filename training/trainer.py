@@ -88,6 +88,11 @@ class MMCoTTrainer(Seq2SeqTrainer):
                     optimizer.add_param_group({**group, "params": tables, "lr": factor * group["lr"]})
         return optimizer
 
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        # Label smoothing and `compute_loss_func` take the labels away, of which the decoder's inputs are made.
+        inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(inputs["labels"])
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):
             raise ValueError(f"The loss is {logs['loss']} at step {self.state.global_step}. {NO_NUMBER}")
