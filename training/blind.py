@@ -33,17 +33,14 @@ def answer_blindly(run: Run, predictions: Sequence[dict[str, Any]], seconds: flo
         return []
     trained = {name: load_model(run, run.path(name), run.recipe.training[name]) for name in run.plan.models}
     models = {stage: trained[name].model for name, stages in run.plan.models.items() for stage in stages}
-    caches = {stage: trained[name].features for name, stages in run.plan.models.items() for stage in stages}
-    features = {stage: cache for stage, cache in caches.items() if cache is not None}
     if not any(model.vision_tower is not None for model in models.values()):
         return []
     run.say("The same problems with blank pictures.")
 
     def make_rows(part: datasets.Dataset) -> list[dict[str, Any]]:
         size = run.recipe.evaluation.batch_size
-        return answer_blank(
-            models, run.processor, part, predictions, features=features, progress=False, batch_size=size
-        )
+        # Blank pictures are of no use to anybody later: their features stay out of the cache.
+        return answer_blank(models, run.processor, part, predictions, progress=False, batch_size=size)
 
     split, size = run.recipe.evaluation.split, BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     places = random.Random(SEED).sample(range(len(run.scored)), len(run.scored))
