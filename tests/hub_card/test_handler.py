@@ -88,12 +88,14 @@ def served(make_folder, picture, address, tmp_path_factory):
     return run_without_mmcot(SERVE, home, **task, requests=requests + [request for request, _ in WRONG])["answers"]
 
 
+@pytest.mark.slow
 def test_picture_comes_in_every_form(served):
     first = served[0]
     assert {"rationale", "answer", "choice", "scores", "parsed"} <= first.keys()
     assert all(answer == first for answer in served[1:4])
 
 
+@pytest.mark.slow
 def test_question_may_have_no_picture_and_be_one_of_many(served):
     assert isinstance(served[4]["answer_text"], str)
     assert len(served[5]) == 2
@@ -101,6 +103,7 @@ def test_question_may_have_no_picture_and_be_one_of_many(served):
     assert served[5][1]["rationale"].startswith(served[0]["rationale"])  # which had fewer tokens
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", range(len(WRONG)), ids=lambda position: WRONG[position][1])
 def test_bad_request_is_answered_with_what_to_send(position, served):
     assert WRONG[position][1] in served[6 + position]

@@ -40,6 +40,7 @@ def cached_files(assets):
     return {path: path.stat().st_mtime_ns for path in Path(assets, "mmcot", "features").rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_training_computes_no_features_again(recipe, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(tmp_path / "assets"))
     fill_features(recipe, say=lambda text: None)

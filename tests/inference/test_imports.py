@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -14,6 +16,7 @@ print(*sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_inference_imports_no_trainer_no_adapters_and_no_charts():
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
