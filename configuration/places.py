@@ -3,13 +3,14 @@
 The libraries find that out, too, but after a minute of tries where the Hub is out of reach, and then blame the folder.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
+
+from .annotations import nearest
 
 
 # Seconds that the Hub has to say whether it knows a name.
@@ -67,8 +68,8 @@ def did_you_mean(name: str) -> str:
     """Names a folder beside the one that is missing, if it is called much the same."""
     missing = Path(name).expanduser()
     beside = [path.name for path in missing.parent.iterdir() if path.is_dir()] if missing.parent.is_dir() else []
-    nearest = difflib.get_close_matches(missing.name, beside, n=1)
-    return f" (did you mean {missing.with_name(nearest[0])}?)" if nearest else ""
+    similar = nearest(missing.name, beside, cutoff=0.6)
+    return f" (did you mean {missing.with_name(similar)}?)" if similar else ""
 
 
 def fault_of_name(name: str, kind: str, revision: str | None) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..modeling_mmcot.images_mmcot import find_fault
+from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
 from .answers import read_json_list
-from .rows import HALF_CHARACTER, RawRow, is_missing, shorten
+from .rows import RawRow, is_missing, shorten
 from .source import file_stamp
 
 

@@ -1,15 +1,12 @@
 """Rows as their source has them, and what is wrong with them."""
 
 import math
-import re
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 
-# JSON can spell what is no text: one half of a character such as an emoji.
-HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 # How messages quote values.
 SHORT = reprlib.Repr()
 SHORT.maxlevel = 2

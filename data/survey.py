@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
 from .answers import ACCEPTED_ANSWERS, has_options
 from .examples import ADDED_COLUMNS, CAPTION, COLUMNS
 from .images import list_images
 from .reader import Reader
-from .rows import HALF_CHARACTER, RawRow, is_scalar, readable
+from .rows import RawRow, is_scalar, readable
 
 
 @dataclass

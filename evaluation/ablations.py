@@ -19,7 +19,6 @@ from ..modeling_mmcot.configuration_mmcot import ANSWER
 from .asked_once import AskedOnce
 from .changed_images import change_images
 from .changed_rationales import Reasoned, change_rationales
-from .conclusions import conclusion
 from .intervals import estimate, estimate_difference
 from .predictions import AnsweredExamples, match_predictions
 
@@ -133,28 +132,20 @@ def measure_ablation(
     name: str, answered: AnsweredExamples, again: AnsweredExamples, members: np.ndarray
 ) -> dict[str, Any]:
     """One ablation on a group of examples; see [`measure_ablations`]."""
-    before, after = chosen_options(answered)[members], chosen_options(again)[members]
+    before, after = positions(answered.chosen)[members], positions(again.chosen)[members]
     scores = {
         "accuracy": estimate(again.right[members], ACCURACY.scale),
         "difference": estimate_difference(again.right[members], answered.right[members], ACCURACY.scale),
         "unchanged": estimate(before == after, ACCURACY.scale),
     }
     if name in ABLATIONS and ABLATIONS[name].rationales == "another":
-        suggested = suggestions(again)[members]
+        suggested = positions(again.concluded)[members]
         misled = (suggested >= 0) & (suggested != before)
         if misled.any():
             scores["follows"] = estimate((after == suggested)[misled], ACCURACY.scale)
     return scores
 
 
-def chosen_options(answered: AnsweredExamples) -> np.ndarray:
-    """The position of the option that each example got, `(examples,)`, -1 for none."""
-    choices = [None if guess is None else guess["choice_index"] for guess in answered.guesses]
-    return np.array([-1 if choice is None else choice for choice in choices])
-
-
-def suggestions(answered: AnsweredExamples) -> np.ndarray:
-    """The option that each rationale comes to, `(examples,)`, -1 for none."""
-    pairs = zip(answered.guesses, answered.examples, strict=True)
-    found = [conclusion(guess["rationale"], example["choices"]) if guess else None for guess, example in pairs]
-    return np.array([-1 if choice is None else choice for choice in found])
+def positions(options: Sequence[int | None]) -> np.ndarray:
+    """Positions of options as an array, -1 for none."""
+    return np.array([-1 if option is None else option for option in options])

@@ -9,7 +9,6 @@ import numpy as np
 from ..configuration.metrics import ANSWER_FLIPS, BOTH_RIGHT, CONTRADICTED, PAIR_METRICS, RATIONALE_FLIPS
 from ..data.sketchqa.example import statements
 from ..modeling_mmcot.answers_mmcot import plain
-from .conclusions import conclusion
 from .intervals import estimate
 from .predictions import AnsweredExamples
 
@@ -31,7 +30,8 @@ def score_pairs(answered: AnsweredExamples) -> dict[str, Any]:
     pairs = find_pairs(answered.examples)
     if not pairs:
         return {}
-    right, chosen, concluded = answered.right, chosen_words(answered), concluded_words(answered)
+    right = answered.right
+    chosen, concluded = (in_words(options, answered.examples) for options in (answered.chosen, answered.concluded))
     scores = {
         BOTH_RIGHT.name: [right[first] and right[second] for first, second in pairs],
         ANSWER_FLIPS.name: [flips(chosen[first], chosen[second]) for first, second in pairs],
@@ -60,24 +60,12 @@ def flips(first: str | None, second: str | None) -> bool:
     return first is not None and second is not None and first != second
 
 
-def chosen_words(answered: AnsweredExamples) -> list[str | None]:
-    """The option that each example got as its answer, in words."""
-    rows = zip(answered.guesses, answered.examples, strict=True)
-    return [words(guess["choice_index"], example) if guess else None for guess, example in rows]
-
-
-def concluded_words(answered: AnsweredExamples) -> list[str | None]:
-    """The option that the rationale of each example comes to, in words."""
-    rows = zip(answered.guesses, answered.examples, strict=True)
+def in_words(options: Sequence[int | None], examples: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """The options of examples in words; `None` for none."""
     return [
-        words(conclusion(guess["rationale"], example["choices"]), example) if guess else None
-        for guess, example in rows
+        None if option is None else plain(example["choices"][option])
+        for option, example in zip(options, examples, strict=True)
     ]
-
-
-def words(index: int | None, example: Mapping[str, Any]) -> str | None:
-    """An option in words."""
-    return None if index is None else plain(example["choices"][index])
 
 
 def contradicted_statements(answered: AnsweredExamples) -> list[bool]:

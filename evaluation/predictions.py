@@ -13,8 +13,10 @@ import datasets
 import numpy as np
 
 from ..data.image_column import has_image, without_images
-from ..data.rows import HALF_CHARACTER, shorten
+from ..data.rows import shorten
 from ..modeling_mmcot import MMCoTProcessor
+from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
+from .conclusions import conclusion
 
 
 LONGEST_LINE = 10_000_000  # bytes
@@ -49,6 +51,17 @@ class AnsweredExamples:
             ],
             dtype=bool,
         )
+
+    @property
+    def chosen(self) -> list[int | None]:
+        """The option that each example got as its answer; `None` for none."""
+        return [None if guess is None else guess["choice_index"] for guess in self.guesses]
+
+    @property
+    def concluded(self) -> list[int | None]:
+        """The option that the rationale of each example comes to; `None` for none."""
+        pairs = zip(self.guesses, self.examples, strict=True)
+        return [conclusion(guess["rationale"], example["choices"]) if guess else None for guess, example in pairs]
 
     @property
     def missing(self) -> list[str]:

@@ -16,6 +16,7 @@ from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, EXAMPLE_PICTURE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot import MMCoTForConditionalGeneration
+from ..modeling_mmcot.card_mmcot import PICTURE_TASK, TEXT_TASK
 from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, MMCoTConfig, in_order, stages_are_adapters
 from ..modeling_mmcot.prompt_mmcot import letter
 from . import tables
@@ -27,8 +28,6 @@ from .weights import count_by_folder
 
 
 TEMPLATE = Path(__file__).with_name("template.md")
-# Tasks of the Hub that transformers 5 has, too: it gave up those of questions and answers.
-PICTURE_TASK, TEXT_TASK = "image-text-to-text", "text-generation"
 TAGS = [*MMCoTForConditionalGeneration.model_tags]
 ADAPTER_TAGS = ["lora", "peft"]
 # What the snippets ask where a run has left no problem of its own.

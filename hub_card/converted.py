@@ -6,8 +6,9 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelCardData
 
 from ..configuration.repository import CARD_FILE, open_folder
+from ..modeling_mmcot.card_mmcot import PICTURE_TASK
 from ..modeling_mmcot.configuration_mmcot import ANSWER
-from .card import PICTURE_TASK, TAGS
+from .card import TAGS
 from .endpoint import add_endpoint
 from .local_paths import without_local_paths
 from .markdown import code_span, inline, python_text

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from ..data.examples import IMAGE_HASHES
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from ..modeling_mmcot.answering_mmcot import parse_stages
 from ..modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
@@ -55,7 +56,6 @@ def generate_texts(
         progress: show a progress bar on a terminal.
         scored: say, too, how probable the model finds what it wrote.
         generate_kwargs: passed on to `generate()`.
-
     """
     examples = visible(dataset)
     prompts = build_prompts(processor, examples, stage, written or {})
@@ -156,24 +156,20 @@ def prediction_rows(
         temperature: of the confidences, see `MMCoTConfig.confidence_temperature`.
     """
     rows = []
-    last = list(written)[-1]
     for example, *texts in zip(dataset.select_columns(["id", "choices"]), *written.values(), strict=True):
-        rationale, answer = processor.split_output(texts[-1].text, last)
-        if RATIONALE in written:
-            rationale = processor.parse_rationale(texts[0].text)
-        index = processor.parse_answer(answer, example["choices"])
+        parsed = parse_stages(processor, dict(zip(written, texts, strict=True)), example["choices"])
         scores = texts[-1].scores
-        confidence = calibrated(log_confidence(texts, index), temperature)
+        confidence = calibrated(log_confidence(texts, parsed.index), temperature)
         rows.append(
             {
                 "id": example["id"],
-                "rationale": rationale,
-                "answer_text": answer,
-                "answer": None if index is None else letter(index),
-                "choice_index": index,
+                "rationale": parsed.rationale,
+                "answer_text": parsed.answer_text,
+                "answer": None if parsed.index is None else letter(parsed.index),
+                "choice_index": parsed.index,
                 "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
                 "confidence": confidence and round(confidence, SCORE_DIGITS),
-                "unparsed": index is None,
+                "unparsed": parsed.index is None,
             }
         )
     return rows

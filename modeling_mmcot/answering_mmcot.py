@@ -1,6 +1,7 @@
 """A question's way through the stages: each reads what those before it wrote."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .confidence_mmcot import Written
@@ -53,6 +54,29 @@ def write_stage(
     choices = [example["choices"] for example, _ in asked]
     with stages.use(stage) as model:
         return generate_batch(model, processor, inputs, stage, choices, settings)
+
+
+@dataclass
+class Parsed:
+    """What the texts of all stages say: the rationale, the answer's text, and which option that names."""
+
+    rationale: str | None
+    answer_text: str
+    index: int | None
+
+
+def parse_stages(processor: "MMCoTProcessor", written: Mapping[str, Written], choices: Sequence[str]) -> Parsed:
+    """What stands in the texts of a question's stages.
+
+    Args:
+        written: by stage in their order; the last holds the answer.
+        choices: the options of the question.
+    """
+    last = list(written)[-1]
+    rationale, answer = processor.split_output(written[last].text, last)
+    if RATIONALE in written:
+        rationale = processor.parse_rationale(written[RATIONALE].text)
+    return Parsed(rationale, answer, processor.parse_answer(answer, choices))
 
 
 def build_prompt(

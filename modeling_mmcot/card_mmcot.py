@@ -10,6 +10,8 @@ from .configuration_mmcot import TASK
 
 
 CARD_FILE, CONFIG_FILE = "README.md", "config.json"
+# Tasks of the Hub that transformers 5 has, too: it gave up those of questions and answers.
+PICTURE_TASK, TEXT_TASK = "image-text-to-text", "text-generation"
 TEXT = """---
 {metadata}
 ---
@@ -42,7 +44,7 @@ def leave_card(folder: str, config: Any, tags: list[str]) -> None:
     if os.path.exists(path) or os.path.exists(os.path.join(folder, os.pardir, CONFIG_FILE)):
         return
     sees = config.vision_config is not None
-    task = "image-text-to-text" if sees else "text-generation"
+    task = PICTURE_TASK if sees else TEXT_TASK
     metadata = ModelCardData(library_name="transformers", pipeline_tag=task, tags=list(tags))
     name = os.path.basename(os.path.abspath(folder))
     text = TEXT.format(

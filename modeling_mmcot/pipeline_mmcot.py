@@ -12,7 +12,7 @@ from transformers.pipelines.base import no_collate_fn
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 from transformers.utils import logging
 
-from .answering_mmcot import build_prompt, write_stages
+from .answering_mmcot import build_prompt, parse_stages, write_stages
 from .confidence_mmcot import Written, calibrated, log_confidence
 from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order, require_mmcot
 from .explanation_mmcot import explain_answer
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
 
 
 LONG_LIST = 20  # questions
-
-
-@dataclass
-class Parsed:
-    """What the texts of all stages say: the rationale, the answer's text, and which option that names."""
-
-    rationale: str | None
-    answer_text: str
-    index: int | None
 
 
 @dataclass
@@ -289,7 +280,7 @@ class MMCoTPipeline(Pipeline):
         if "error" in example:
             return {"error": example["error"]}
         choices = example["choices"]
-        parts = [self._parse(written, choices) for written in samples]
+        parts = [parse_stages(self.processor, written, choices) for written in samples]
         written, part, agreement = samples[0], parts[0], {}
         scores = written[self.answer_stage].scores
         if len(samples) > 1:
@@ -316,13 +307,6 @@ class MMCoTPipeline(Pipeline):
         if explain:
             answer["explanation"] = explain_answer(self.stages, self.processor, example, written)
         return answer
-
-    def _parse(self, written: Mapping[str, Written], choices: Sequence[str]) -> "Parsed":
-        """What stands in the texts of all stages."""
-        rationale, answer = self.processor.split_output(written[self.answer_stage].text, self.answer_stage)
-        if RATIONALE in written:
-            rationale = self.processor.parse_rationale(written[RATIONALE].text)
-        return Parsed(rationale, answer, self.processor.parse_answer(answer, choices))
 
     def _everything(self, example: Mapping[str, Any], written: Mapping[str, Written]) -> dict[str, Any]:
         """By stage, what it read and what it wrote."""

@@ -1,10 +1,13 @@
 """A prompt: its words, and which of its tokens it loses where it is too long."""
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+# JSON can spell what is no text: one half of a character such as an emoji.
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 NO_CONTEXT = "N/A"
 STATEMENT = "The answer is"
 # The end of a rationale holds its conclusion: this many tokens of it survive any truncation.

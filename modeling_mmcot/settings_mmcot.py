@@ -1,7 +1,6 @@
 """What users may say to `generate()`, checked: the library leaves most of it unchecked, and trips over it later."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from transformers.generation.configuration_utils import BaseWatermarkingConfig
 
 from .configuration_mmcot import ANSWER, RATIONALE
 from .images_mmcot import show
+from .prompt_mmcot import HALF_CHARACTER
 
 
 # What users may say to `generate`: all but the inputs, which are the questions.
@@ -31,7 +31,6 @@ MOST_TOKENS = 100_000
 MOST_BEAMS = 100
 MOST_WORKERS = 64
 MOST_SAMPLES = 1000
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,10 @@ def check_settings(settings: Mapping[str, Any], model: PreTrainedModel) -> None:
     """
     check_kinds(settings, KINDS)
     config = settings.get("generation_config")
-    for given in (settings, {} if config is None else vars(config)):
-        check_kinds(given, KINDS)
-        check_tokens(given, model.config.get_text_config(decoder=True).vocab_size)
+    of_config = {} if config is None else vars(config)
+    check_kinds(of_config, KINDS)
+    for given in (settings, of_config):
+        check_tokens(given, model)
     for name in MORE_THAN_TEXTS:
         value = settings.get(name, getattr(config or model.generation_config, name))
         if value is not None and value != (1 if name == "num_return_sequences" else False):
@@ -166,11 +166,15 @@ def check_kinds(settings: Mapping[str, Any], kinds: Mapping[str, Allowed]) -> No
             raise ValueError(f"{name} is {show(value)}; give {kind.words}.")
 
 
-def check_tokens(settings: Mapping[str, Any], vocabulary: int) -> None:
+def check_tokens(settings: Mapping[str, Any], model: PreTrainedModel) -> None:
     """Refuses ids of tokens that the model does not have."""
-    for name, kind in KINDS.items():
-        value = settings.get(name)
-        if value is not None and kind in (TOKEN, TOKENS, PHRASES) and max(all_tokens(value)) >= vocabulary:
+    named = {name: settings.get(name) for name, kind in KINDS.items() if kind in (TOKEN, TOKENS, PHRASES)}
+    named = {name: value for name, value in named.items() if value is not None}
+    if not named:
+        return  # as in most calls: to ask a configuration for that of its text copies it
+    vocabulary = model.config.get_text_config(decoder=True).vocab_size
+    for name, value in named.items():
+        if max(all_tokens(value)) >= vocabulary:
             raise ValueError(
                 f"{name} is {show(value)}; the model's tokens are 0 to {vocabulary - 1}, give one of them."
             )

@@ -42,7 +42,7 @@ def stream_pieces(
     def work() -> None:
         try:
             results.append(ask({"streamer": streamer, "stopping_criteria": [StopsWith(stop)]}))
-        except Exception as error:
+        except Exception as error:  # told to the one who listens
             errors.append(error)
         finally:
             streamer.end()

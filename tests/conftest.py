@@ -8,7 +8,7 @@ from huggingface_hub import constants
 from transformers import T5Config, ViTConfig, ViTImageProcessorPil
 
 import mmcot
-from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
 from mmcot.configuration import load_recipe
 from mmcot.training.tokenizer import train_tokenizer
 
@@ -125,9 +125,27 @@ def tiny_tokenizer():
     return train_tokenizer(SENTENCES, vocab_size=VOCABULARY)
 
 
+@pytest.fixture(scope="session")
+def new_processor(tiny_tokenizer):
+    """Function that makes the processor of the tiny models."""
+    return lambda: MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
+
+
 @pytest.fixture
-def tiny_processor(tiny_tokenizer):
-    return MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
+def tiny_processor(new_processor):
+    return new_processor()
+
+
+@pytest.fixture(scope="session")
+def make_two_stages(make_model, loosen):
+    """Function of a processor: a pipeline of two random models, whose texts vary with what they read and see."""
+
+    def make(processor, temperature=None):
+        models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
+        models[0].config.confidence_temperature = temperature
+        return MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor)
+
+    return make
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 
-BEGIN = """
+# The beginning of such a process.
+WITHOUT_MMCOT = """
 import importlib.abc, json, sys
 
 class Blocker(importlib.abc.MetaPathFinder):
@@ -23,7 +24,10 @@ except ImportError as error:
     assert "not installed here" in str(error)
 else:
     raise SystemExit("mmcot could be imported")
-
+"""
+BEGIN = (
+    WITHOUT_MMCOT
+    + """
 from PIL import Image
 from transformers import pipeline
 
@@ -34,6 +38,7 @@ result = {}
 def ask(folder, *name):
     return pipeline(*name, model=folder, trust_remote_code=True)(question, max_new_tokens=8)
 """
+)
 
 FINISH = """
 result["modules"] = sorted(name for name in sys.modules if name.partition(".")[0] == "mmcot")

@@ -75,8 +75,7 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     metrics["hardware"], metrics["versions"] = hardware(), library_versions()
     if PartialState().is_main_process:
         write_rows(folder.root / PREDICTIONS_FILE, predictions)
-        complete_config(run)
-        sees = MMCoTConfig.from_pretrained(folder.root).vision_config is not None
+        sees = complete_config(run).vision_config is not None
         metrics["example"] = choose_example(run.scored, predictions, sees, folder.root)
         folder.write_json(METRICS_FILE, metrics)
         plot_curves({name: record["history"] for name, record in records.items()}, folder.root / "curves.png")
@@ -101,11 +100,13 @@ def count_cuts(run: Run) -> dict[str, int]:
     return vars(processor.truncation)
 
 
-def complete_config(run: Run) -> None:
-    """Writes into the root's configuration which stages the repository has by now, and how sure they may sound."""
+def complete_config(run: Run) -> MMCoTConfig:
+    """Writes into the root's configuration which stages the repository has by now, and how sure they may sound; gives
+    the configuration."""
     config = MMCoTConfig.from_pretrained(run.folder.root)
     config.stages, config.confidence_temperature = run.plan.stages, run.confidence_temperature
     config.save_pretrained(run.folder.root)
+    return config
 
 
 def main_score(metrics: dict[str, Any]) -> str:

@@ -141,7 +141,8 @@ def free_scores(
     scores: dict[str, float] = {}
     for stage in learned_stages:
         written = {**written_texts(texts, stage), **own}
-        own[stage] = [each.text for each in generate_texts(model, processor, dataset, stage, written, features)]
+        made = generate_texts(model, processor, dataset, stage, written, features, scored=False)
+        own[stage] = [each.text for each in made]
         scores |= score_texts(own[stage], stage, processor, texts)
     return scores
 

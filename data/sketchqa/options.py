@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ...configuration.annotations import nearest
 from .families import FAMILIES
 
 
@@ -68,6 +68,6 @@ def parse_options(text: str) -> SketchQAOptions:
 
 def _check_name(kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        guess = f" (the nearest is '{nearest[0]}')" if nearest else ""
+        similar = nearest(name, known)
+        guess = f" (the nearest is '{similar}')" if similar else ""
         raise ValueError(f"SketchQA has no {kind} '{name}'{guess}; choose from {', '.join(known)}.")

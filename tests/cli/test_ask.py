@@ -5,23 +5,19 @@ import json
 
 import pytest
 from PIL import Image
-from transformers import ViTImageProcessorPil
 
-from mmcot import MMCoTPipeline, MMCoTProcessor
 from mmcot.cli.conversation import option_lines
 from mmcot.cli.main import main
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, make_model, tiny_tokenizer, loosen):
+def trained(tmp_path_factory, new_processor, make_two_stages):
     """A two-stage folder with a temperature whose answers name an option now and then."""
     folder = tmp_path_factory.mktemp("trained")
-    processor = MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    models[0].config.confidence_temperature = 2.0
-    for model in models:
+    pipe = make_two_stages(new_processor(), temperature=2.0)
+    for model in (pipe.model, pipe.answer_model):
         model.generation_config.max_new_tokens = 12
-    MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
+    pipe.save_pretrained(folder)
     return str(folder)
 
 

@@ -6,24 +6,16 @@ import sys
 
 import pytest
 import yaml
-from transformers import ViTImageProcessorPil
 
-from mmcot import MMCoTPipeline, MMCoTProcessor
 from mmcot.cli.main import main
+
+from ..remote_process import WITHOUT_MMCOT
 
 
 pytest.importorskip("gradio", reason="a Space is pinned to the version that is installed")
 
 # Builds the page as `app.py` does, asks on it, and does not serve it.
-RUN = """
-import importlib.abc, sys
-
-class Blocker(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "mmcot":
-            raise ImportError("mmcot is not installed here")
-
-sys.meta_path.insert(0, Blocker())
+RUN = f"""{WITHOUT_MMCOT}
 sys.path.insert(0, ".")
 import gradio
 
@@ -37,12 +29,10 @@ exec(open("app.py").read())
 
 
 @pytest.fixture
-def folder(tmp_path, make_model, tiny_tokenizer, loosen):
-    processor = MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    for model in models:
+def folder(tmp_path, tiny_processor, make_two_stages):
+    pipe = make_two_stages(tiny_processor)
+    for model in (pipe.model, pipe.answer_model):
         model.generation_config.max_new_tokens = 8
-    pipe = MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor)
     pipe.save_pretrained(tmp_path / "model")
     rationale = pipe({"question": "Which?", "choices": ["red", "blue"]})["rationale"]
     return tmp_path / "model", rationale

@@ -12,9 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
-from transformers import ViTImageProcessorPil
-
-from mmcot import MMCoTPipeline, MMCoTProcessor
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -26,15 +23,13 @@ SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, make_model, tiny_tokenizer, loosen):
+def folder(tmp_path_factory, new_processor, make_two_stages):
     """A trained folder of random models, calibrated, and a picture."""
     folder = tmp_path_factory.mktemp("page") / "model"
-    processor = MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 16}), tiny_tokenizer)
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    models[0].config.confidence_temperature = 2.0
-    for model, length in zip(models, (40, 12), strict=True):
+    pipe = make_two_stages(new_processor(), temperature=2.0)
+    for model, length in ((pipe.model, 40), (pipe.answer_model, 12)):
         model.generation_config.max_new_tokens = length
-    MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor).save_pretrained(folder)
+    pipe.save_pretrained(folder)
     picture = Image.new("RGB", (64, 48), "red")
     picture.paste("blue", (0, 0, 20, 48))
     picture.save(folder.parent / "picture.png")

@@ -4,16 +4,13 @@ from collections import Counter
 
 import pytest
 
-from mmcot import MMCoTPipeline
-
 from .pipeline_inputs import make_case, outcome
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("count", [200, pytest.param(3000, marks=pytest.mark.slow)])
-def test_every_case_is_answered_or_one_line(count, tiny_processor, make_model, loosen):
-    rationale_model, answer_model = (loosen(make_model(seed=seed)) for seed in (1, 2))
-    pipe = MMCoTPipeline(model=rationale_model, answer_model=answer_model, processor=tiny_processor)
+def test_every_case_is_answered_or_one_line(count, tiny_processor, make_two_stages):
+    pipe = make_two_stages(tiny_processor)
     results = Counter()
     for seed in range(count):
         result = outcome(make_case(seed), pipe)

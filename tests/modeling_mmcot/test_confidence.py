@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmcot import MMCoTConfig
-from mmcot.modeling_mmcot import MMCoTPipeline, generation_mmcot
+from mmcot.modeling_mmcot import generation_mmcot
 from mmcot.modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
 from mmcot.modeling_mmcot.generation_mmcot import generate_batch, text_log_probabilities
 
@@ -66,10 +66,8 @@ def test_way_to_an_answer_is_rationale_then_option():
 
 
 @pytest.fixture
-def pipe(tiny_processor, make_model, loosen):
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    models[0].config.confidence_temperature = 2.0
-    return MMCoTPipeline(model=models[0], answer_model=models[1], processor=tiny_processor)
+def pipe(tiny_processor, make_two_stages):
+    return make_two_stages(tiny_processor, temperature=2.0)
 
 
 def question(colour):

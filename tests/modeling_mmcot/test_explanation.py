@@ -137,7 +137,10 @@ def test_heat_keeps_the_colours_of_what_counted(pipe):
 def test_question_without_picture(pipe):
     explanation = explain(pipe)
     assert explanation.maps == []
-    assert {(seen.weight, *seen.maps) for seen in explanation.words + explanation.options} == {(0.0,)}
+    seen = explanation.words + explanation.options
+    assert not any(part.maps for part in seen)
+    # With several threads the last digits of a row depend on the rows beside it.
+    assert [part.weight for part in seen] == pytest.approx([0.0] * len(seen), abs=1e-6)
     assert explanation.gates == {"rationale": 0.0, "answer": 0.0}
     explanation.figure()
 

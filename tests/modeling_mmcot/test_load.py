@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmcot import MMCoTPipeline
-
 
 WORDS = [
     "Which",
@@ -37,9 +35,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
-def pipe(tiny_processor, make_model, loosen):
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    return MMCoTPipeline(model=models[0], answer_model=models[1], processor=tiny_processor)
+def pipe(tiny_processor, make_two_stages):
+    return make_two_stages(tiny_processor)
 
 
 def picture(rng):

@@ -18,9 +18,8 @@ SHORT = {"max_new_tokens": 4}
 
 
 @pytest.fixture
-def pipe(tiny_processor, make_model, loosen):
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    return MMCoTPipeline(model=models[0], answer_model=models[1], processor=tiny_processor)
+def pipe(tiny_processor, make_two_stages):
+    return make_two_stages(tiny_processor)
 
 
 @pytest.fixture

@@ -14,12 +14,10 @@ QUESTION = {"question": "Which colour has the ball?", "choices": ["red", "blue",
 
 
 @pytest.fixture
-def pipe(tiny_processor, make_model, loosen, monkeypatch):
+def pipe(tiny_processor, make_two_stages, monkeypatch):
     """Random models; which option a text names depends on its length, so that samples disagree."""
-    models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-    pipe = MMCoTPipeline(model=models[0], answer_model=models[1], processor=tiny_processor)
     monkeypatch.setattr(tiny_processor, "parse_answer", lambda text, choices: len(text) % 4 % 3 if text else None)
-    return pipe
+    return make_two_stages(tiny_processor)
 
 
 def sample(rationale, scores):
