@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from .bars import bar_is_hidden
+from .fast_matmul import fast_matmul
 from .feature_files import SHARDS, ShardWriter, find_folder, find_shard_fault, open_shard, tower_name
 from .feature_key import probe_features, tower_key, without_padding
 from .image_hashes import decode, image_hashes, stored_column, stored_rows
@@ -179,7 +180,7 @@ class FeatureCache:
         names = list(places)
         batches = (names[start : start + batch_size] for start in range(0, len(names), batch_size))
         bar = tqdm(total=len(names), desc="picture features", unit="picture", disable=bar_is_hidden(progress))
-        with bar, ShardWriter(self.folder, tower_name(self.folder)) as writer:
+        with bar, fast_matmul(model.device), ShardWriter(self.folder, tower_name(self.folder)) as writer:
             for groups in ahead(lambda batch: self._read(column, places, batch), batches):
                 for group, pixels in groups:
                     pixels = pixels.to(model.device, non_blocking=True)

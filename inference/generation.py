@@ -18,11 +18,15 @@ from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.prompt_mmcot import letter
 from .bars import bar_is_hidden
+from .fast_matmul import fast_matmul
 from .features import FeatureCache
 from .image_hashes import replace_images_by_hashes
 
 
 SCORE_DIGITS = 4
+# The products of a token are worth the way to another library in models from this width on: batches of 8 gain 1.3 at
+# 256 and 1.7 at 768, but lose a tenth at 192.
+WIDE = 256
 # All that a prompt may read: labels (`answer`, `solution`, `lecture`) never reach the side of the model.
 VISIBLE_COLUMNS = ("id", "image", IMAGE_HASHES, "question", "choices", "hint", "caption")
 
@@ -65,12 +69,14 @@ def generate_texts(
     model.eval()
     outputs: dict[int, Written] = {}
     hidden = bar_is_hidden(progress)
+    small = batch_size == 1 or model.config.text_config.hidden_size < WIDE
     for positions in tqdm(own_batches(prompts, batch_size), desc=f"writing {stage}", disable=hidden, leave=False):
         batch = [examples[position] for position in positions]
         inputs = processor(text=[prompts[position] for position in positions])
         inputs.update(image_inputs(processor, batch, features))
         choices = [example["choices"] for example in batch]
-        made = generate_batch(model, processor, inputs, stage, choices, generate_kwargs, scored)
+        with fast_matmul(model.device, unless=small):
+            made = generate_batch(model, processor, inputs, stage, choices, generate_kwargs, scored)
         outputs.update(zip(positions, made, strict=True))
     model.train(was_training)
     everything = dict(gather_object(list(outputs.items())))

@@ -12,6 +12,7 @@ from transformers import set_seed
 from transformers.dynamic_module_utils import custom_object_save
 
 from ..configuration import StageArguments
+from ..inference.fast_matmul import fast_matmul
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration
@@ -125,7 +126,8 @@ def fit(trainer: MMCoTTrainer, checkpoint: str | None) -> dict[str, Any]:
     generation_config = copy.deepcopy(whole.generation_config)
     notes = CheckpointNotes(checkpoint)
     trainer.add_callback(notes)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with fast_matmul(trainer.args.device, unless=trainer.args.torch_compile):
+        trainer.train(resume_from_checkpoint=checkpoint)
     # The Trainer's evaluation writes its own defaults into the generation settings.
     whole.generation_config = generation_config
     # Sorted as a checkpoint has them. The summary at the end counts only what this process did.
