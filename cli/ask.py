@@ -22,7 +22,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--question",
         help="without one, questions are read as JSON lines from standard input, or asked for at a prompt",
     )
-    parser.add_argument("--choices", nargs="+", metavar="OPTION", help="the options, two or more")
+    parser.add_argument(
+        "--choices", nargs="+", metavar="OPTION", help="the options, two or more; without, it answers in words"
+    )
     parser.add_argument("--image", nargs="*", help="picture files; none for a question without picture")
     parser.add_argument("--context", help="text the question refers to")
     parser.add_argument("--json", action="store_true", help="print what the pipeline gives, a line for each question")
@@ -35,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     given = [name for name in ("choices", "image", "context", "explain") if getattr(options, name)]
     if options.question is None and given:
         raise ValueError(f"--{given[0]} belongs to a --question; give one.")
-    if options.question is not None and len(options.choices or ()) < 2:
-        raise ValueError("--choices needs at least two options.")
+    if options.question is not None and len(options.choices or ()) == 1:
+        raise ValueError("--choices needs at least two options; leave it out for a question without.")
     model = find_model(options.model, options.revision)
     from ..inference.pipeline import open_pipeline
     from . import conversation

@@ -14,7 +14,7 @@ BAR = 24  # columns
 PROMPTS = {
     "image": "Picture (a file; nothing for none): ",
     "question": "Question: ",
-    "choices": "Options, with | between them: ",
+    "choices": "Options, with | between them (nothing for none): ",
     "context": "Context (nothing for none): ",
 }
 
@@ -29,12 +29,15 @@ def show_json(pipe: Any, question: Mapping[str, Any], settings: Mapping[str, Any
 def show_answer(pipe: Any, question: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
     """Prints the rationale while it is written, then the options; the exit code says whether there is an answer."""
     answer = write_rationale(pipe, question, settings)
-    for line in option_lines(answer, question["choices"]):
+    choices = question.get("choices") or []
+    for line in option_lines(answer, choices):
         print(line)
     if not answer["parsed"]:
-        print(f"Answer: none of the options could be read from {answer['answer_text']!r}")
+        wanted = "none of the options" if choices else "no answer in words"
+        print(f"Answer: {wanted} could be read from {answer['answer_text']!r}")
         return 1
-    print(f"Answer: ({answer['answer']}) {answer['choice']}{trust(answer)}", flush=True)
+    given = f"({answer['answer']}) {answer['choice']}" if choices else answer["answer"]
+    print(f"Answer: {given}{trust(answer)}", flush=True)
     return 0
 
 
@@ -68,7 +71,7 @@ def write_rationale(pipe: Any, question: Mapping[str, Any], settings: Mapping[st
 
 
 def option_lines(answer: Mapping[str, Any], choices: Iterable[str]) -> list[str]:
-    """How probable each option is, as bars; none from a model that does not compare them."""
+    """How probable each option is, as bars; none where there are none to compare."""
     if answer["scores"] is None:
         return []
     full = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"

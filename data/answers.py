@@ -3,14 +3,13 @@
 import re
 from typing import Any
 
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from ..modeling_mmcot.prompt_mmcot import flatten, letter
 from .json_text import parse_json
 from .rows import RawRow, is_missing, is_scalar, shorten
 
 
 WRITTEN_LETTER = re.compile(r"\(?([A-Z]{1,2})[).:]?", re.IGNORECASE)
-# The column with the texts that count as right, of data sets that have questions without options.
-ACCEPTED_ANSWERS = "accepted_answers"
 # How a table writes "no answer", the last two where a program took the column for numbers.
 NO_ANSWER = ("", "-1", "-1.0", "nan")
 

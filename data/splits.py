@@ -6,7 +6,7 @@ from pathlib import Path
 
 import datasets
 
-from .answers import ACCEPTED_ANSWERS
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 
 
 TRAIN = "train"

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
-from .answers import ACCEPTED_ANSWERS, has_options
+from .answers import has_options
 from .examples import ADDED_COLUMNS, CAPTION, COLUMNS
 from .images import list_images
 from .reader import Reader

@@ -19,7 +19,7 @@ def question_from_fields(image: Any, question: str, options: str, context: str) 
 
     Args:
         image: a picture, or `None`.
-        options: one a line.
+        options: one a line; none for a question without.
 
     Raises:
         ValueError: for one that is empty or too long; says what to change.
@@ -27,8 +27,8 @@ def question_from_fields(image: Any, question: str, options: str, context: str) 
     choices = [line.strip() for line in options.splitlines() if line.strip()]
     if not question.strip():
         raise ValueError("There is no question yet. Write one.")
-    if len(choices) < 2:
-        raise ValueError("Write two options or more, each on a line of its own.")
+    if len(choices) == 1:
+        raise ValueError("Write two options or more, each on a line of its own, or none.")
     if len(choices) > MOST_OPTIONS:
         raise ValueError(f"These are {len(choices)} options; at most {MOST_OPTIONS} can be compared here.")
     for name, text in (("question", question), ("options", options), ("context", context)):
@@ -49,7 +49,7 @@ def stream_answer(pipe: Any, question: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def option_shares(answer: Mapping[str, Any], choices: Sequence[str]) -> dict[str, float]:
-    """The share of each option by its name, as bars show it."""
+    """The share of each option by its name, as bars show it; none where there are no options."""
     names = [f"({chr(ord('A') + place)}) {choice}" for place, choice in enumerate(choices)]
     if answer["scores"] is None:
         return {names[answer["choice_index"]]: 1.0} if answer["choice_index"] is not None else {}
@@ -60,8 +60,11 @@ def verdict(answer: Mapping[str, Any]) -> str:
     """The answer and how far it can be trusted, as Markdown."""
     if answer["answer"] is None:
         return f"**No answer**: {answer['reason']}."
-    # The option stands in code marks: it is text, whatever it looks like.
-    chosen = f"**({answer['answer']})** ``` {answer['choice'].replace('`', chr(39))} ```"
+    # What is chosen or written stands in code marks: it is text, whatever it looks like.
+    words = (answer["choice"] or answer["answer"]).replace("`", chr(39))
+    chosen = (
+        f"**({answer['answer']})** ``` {words} ```" if answer["choice"] is not None else f"**Answer** ``` {words} ```"
+    )
     if answer["confidence"] is None:
         return f"{chosen}\n\n{NO_CONFIDENCE}"
     # Fitted on a few hundred answers: "100 %" would claim more than they can show.
@@ -105,7 +108,8 @@ def table_of(answered: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             rows.append([str(row.get("question", "")), row["error"], "", ""])
             continue
         sure = "" if row["confidence"] is None else f"{row['confidence']:.0%}"
-        rows.append([row["question"], row["choice"] or row["reason"], sure, row["rationale"] or ""])
+        given = row["choice"] or row["answer"] or row["reason"]
+        rows.append([row["question"], given, sure, row["rationale"] or ""])
     return rows
 
 
@@ -124,7 +128,7 @@ def read_questions(content: bytes, name: str) -> list[dict[str, Any]]:
         raise ValueError(f"{name} is not text in UTF-8; give JSON lines or CSV.") from None
     rows = csv_rows(text) if name.lower().endswith(".csv") else json_rows(text)
     if not rows:
-        raise ValueError(f"{name} holds no question; write one a line, with question and choices.")
+        raise ValueError(f"{name} holds no question; write one a line, with question and, if it has any, choices.")
     if len(rows) > MOST_QUESTIONS:
         raise ValueError(f"{name} holds {len(rows):,} questions; ask at most {MOST_QUESTIONS} at once.")
     return [checked_row(row, number) for number, row in enumerate(rows, 1)]
@@ -143,12 +147,12 @@ def json_rows(text: str) -> list[Any]:
 
 
 def csv_rows(text: str) -> list[Any]:
-    """Rows of CSV, whose options are a JSON list or have | between them."""
+    """Rows of CSV, whose options are a JSON list or have | between them; an empty cell stands for none."""
     rows: list[Any] = []
     try:
         for row in csv.DictReader(io.StringIO(text)):
             choices = row.get("choices") or ""
-            listed = json.loads(choices) if choices.lstrip().startswith("[") else choices.split("|")
+            listed = json.loads(choices) if choices.lstrip().startswith("[") else choices.split("|") if choices else []
             rows.append({**row, "choices": listed})
     except (csv.Error, ValueError) as error:
         raise ValueError(f"Row {len(rows) + 1} cannot be read ({error}); put | between the options.") from None
@@ -158,7 +162,7 @@ def csv_rows(text: str) -> list[Any]:
 def checked_row(row: Any, number: int) -> dict[str, Any]:
     """A row that may be asked here."""
     if not isinstance(row, dict):
-        raise ValueError(f"Row {number} is no object with question and choices.")
+        raise ValueError(f"Row {number} is no object with a question.")
     pictures = row.get("image")
     for picture in pictures if isinstance(pictures, list) else [pictures]:
         if picture and not (isinstance(picture, str) and picture.startswith("data:image/")):

@@ -72,7 +72,9 @@ def ask_tab(pipe: Any, about: About) -> None:
             )
             image.preprocess = uploaded_file  # type: ignore[method-assign]
             question = gr.Textbox(label="Question", placeholder="What is in the jar?", lines=2, elem_id="question")
-            options = gr.Textbox(label="Options, one a line", placeholder="gas\nsolid", lines=3, elem_id="options")
+            options = gr.Textbox(
+                label="Options, one a line (optional)", placeholder="gas\nsolid", lines=3, elem_id="options"
+            )
             context = gr.Textbox(label="Context (optional)", lines=1, elem_id="context")
             with gr.Row():
                 send = gr.Button("Ask", variant="primary", scale=3, min_width=80, elem_id="ask-button")
@@ -141,7 +143,7 @@ def ask_tab(pipe: Any, about: About) -> None:
 def many_tab(pipe: Any) -> None:
     """A file of questions in, a table and a file out."""
     gr.Markdown(
-        "Upload questions as JSON lines (`question`, `choices`, and optionally `context` and `image`, a data URL) or "
+        "Upload questions as JSON lines (`question`, and optionally `choices`, `context` and `image`, a data URL) or "
         f"as CSV with `|` between the options; at most {desk.MOST_QUESTIONS}."
     )
     upload = gr.File(label="Questions", file_types=[".jsonl", ".json", ".csv"], elem_id="questions-file")
@@ -165,11 +167,11 @@ def offer_tool(pipe: Any) -> None:
     """The one function that programs may call, over HTTP and as a tool of the Model Context Protocol."""
 
     def ask(question: str, options: list[str], context: str = "", image: str = "") -> dict[str, Any]:
-        """Answers a multiple-choice question, with a picture or without, and explains the answer.
+        """Answers a question, with options and a picture or without, and explains the answer.
 
         Args:
             question: what to answer.
-            options: two options or more.
+            options: two options or more; an empty list for a question without.
             context: text that the question refers to.
             image: the picture as a data URL, data:image/png;base64,...; empty for none.
         """

@@ -5,8 +5,8 @@ A request, as JSON:
     {"inputs": {"question": "...", "choices": ["...", "..."], "context": "...", "image": "..."},
      "parameters": {"max_new_tokens": 64}}
 
-`image` may be left out. It is a picture file in base64, as a `data:` URL, or the `https://` address of one, or a list
-of these. `inputs` may be a list of questions, which gives a list of answers.
+`choices` may be left out, and so may `image`. That is a picture file in base64, as a `data:` URL, or the `https://`
+address of one, or a list of these. `inputs` may be a list of questions, which gives a list of answers.
 """
 
 import base64

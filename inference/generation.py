@@ -16,7 +16,6 @@ from ..modeling_mmcot.answering_mmcot import parse_stages
 from ..modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
 from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
-from ..modeling_mmcot.prompt_mmcot import letter
 from .bars import bar_is_hidden
 from .fast_matmul import fast_matmul
 from .features import FeatureCache
@@ -131,6 +130,7 @@ def predict(
     Returns:
         Rows `{id, rationale, answer_text, answer, choice_index, scores, confidence, unparsed}` in the order of the
         data set; the confidence is `None` from models that were not calibrated, and for rationales that were given.
+        Of a question without options `answer` is the answer in words, `choice_index` and `scores` are `None`.
     """
     if features:
         for cache in features.values():
@@ -165,17 +165,17 @@ def prediction_rows(
     for example, *texts in zip(dataset.select_columns(["id", "choices"]), *written.values(), strict=True):
         parsed = parse_stages(processor, dict(zip(written, texts, strict=True)), example["choices"])
         scores = texts[-1].scores
-        confidence = calibrated(log_confidence(texts, parsed.index), temperature)
+        confidence = calibrated(log_confidence(texts, parsed.given), temperature)
         rows.append(
             {
                 "id": example["id"],
                 "rationale": parsed.rationale,
                 "answer_text": parsed.answer_text,
-                "answer": None if parsed.index is None else letter(parsed.index),
+                "answer": parsed.answer,
                 "choice_index": parsed.index,
                 "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
                 "confidence": confidence and round(confidence, SCORE_DIGITS),
-                "unparsed": parsed.index is None,
+                "unparsed": parsed.given is None,
             }
         )
     return rows

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .confidence_mmcot import Written
 from .configuration_mmcot import RATIONALE, in_order
 from .generation_mmcot import generate_batch
+from .prompt_mmcot import letter
 from .stages_mmcot import StageModels
 
 
@@ -58,11 +59,27 @@ def write_stage(
 
 @dataclass
 class Parsed:
-    """What the texts of all stages say: the rationale, the answer's text, and which option that names."""
+    """What the texts of all stages say.
+
+    Args:
+        rationale: `None` where no stage writes one.
+        answer_text: of the answer, as it was written.
+        given: the answer in it: position of an option, or where there are no options its words; `None` for none.
+    """
 
     rationale: str | None
     answer_text: str
-    index: int | None
+    given: int | str | None
+
+    @property
+    def index(self) -> int | None:
+        """Position of the option."""
+        return self.given if isinstance(self.given, int) else None
+
+    @property
+    def answer(self) -> str | None:
+        """The letter of the option, or the answer in words."""
+        return letter(self.given) if isinstance(self.given, int) else self.given
 
 
 def parse_stages(processor: "MMCoTProcessor", written: Mapping[str, Written], choices: Sequence[str]) -> Parsed:
@@ -70,13 +87,14 @@ def parse_stages(processor: "MMCoTProcessor", written: Mapping[str, Written], ch
 
     Args:
         written: by stage in their order; the last holds the answer.
-        choices: the options of the question.
+        choices: the options of the question; none where it has none.
     """
     last = list(written)[-1]
     rationale, answer = processor.split_output(written[last].text, last)
     if RATIONALE in written:
         rationale = processor.parse_rationale(written[RATIONALE].text)
-    return Parsed(rationale, answer, processor.parse_answer(answer, choices))
+    given = processor.parse_answer(answer, choices) if choices else processor.parse_free_answer(answer)
+    return Parsed(rationale, answer, given)
 
 
 def build_prompt(

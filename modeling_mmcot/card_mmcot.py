@@ -18,8 +18,9 @@ TEXT = """---
 
 # {name}
 
-A Multimodal Chain-of-Thought model ([arXiv 2302.00923](https://arxiv.org/abs/2302.00923)): it reads a question with
-options{pictures}, and writes a rationale, an answer, or first the one and then the other. Its stages: {stages}.
+A Multimodal Chain-of-Thought model ([arXiv 2302.00923](https://arxiv.org/abs/2302.00923)): it reads a question, with
+options or without{pictures}, and writes a rationale, an answer, or first the one and then the other.
+Its stages: {stages}.
 Nothing is known here of its data, its licence and its scores: add them before you publish it.
 
 ```python

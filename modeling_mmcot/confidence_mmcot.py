@@ -15,9 +15,9 @@ class Written:
     Args:
         text: without special tokens.
         scores: how probable the model finds each option, given all that it read and that one of them is the answer;
-            `None` for a stage that writes more than an answer.
-        log_probability: natural logarithm of how probable it finds the whole text, given all that it read; `None` for
-            a stage with scores, and for a text that no model wrote.
+            `None` for a question without options, and for a stage that writes more than an answer.
+        log_probability: natural logarithm of how probable it finds the whole text, given all that it read; `None`
+            beside scores, and for a text that no model wrote.
     """
 
     text: str
@@ -25,22 +25,24 @@ class Written:
     log_probability: float | None = None
 
 
-def log_confidence(written: Iterable[Written], choice: int | None) -> float | None:
-    """Logarithm of how probable the models found the way to an answer: their rationale, then the option.
+def log_confidence(written: Iterable[Written], given: int | str | None) -> float | None:
+    """Logarithm of how probable the models found the way to an answer: their rationale, then the option, or where
+    there are none the text of the answer.
 
     `scores` alone are probabilities given the one rationale that was written, however unsure the model was of it.
 
     Args:
         written: what each stage wrote.
-        choice: position of the option that the answer names, `None` for none.
+        given: the answer: position of an option, or words; `None` for none.
 
     Returns:
-        `None` where no option was named, and where a text did not come from a model.
+        `None` where there is no answer, and where a text did not come from a model.
     """
-    if choice is None:
+    if given is None:
         return None
     logarithms = [
-        each.log_probability if each.scores is None else math.log(max(each.scores[choice], TINY)) for each in written
+        math.log(max(each.scores[given], TINY)) if each.scores and isinstance(given, int) else each.log_probability
+        for each in written
     ]
     known = [value for value in logarithms if value is not None]
     return sum(known) if len(known) == len(logarithms) else None

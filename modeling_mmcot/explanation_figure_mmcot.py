@@ -33,7 +33,11 @@ def draw_explanation(explanation: "Explanation") -> Any:
         page.write_lines([word.text for word in explanation.words], shades=[word.weight for word in explanation.words])
     if explanation.options:
         page.write_head("Options")
-        draw_options(page, explanation.options)
+        names = [f"({letter(position)}) {option.text}" for position, option in enumerate(explanation.options)]
+        draw_shares(page, names, explanation.options)
+    if explanation.answer:
+        page.write_head("Answer")
+        draw_shares(page, [word.text for word in explanation.answer], explanation.answer)
     page.write_notes(notes(explanation))
     return page.finish()
 
@@ -158,14 +162,14 @@ def with_heat(picture: Image.Image, heat: np.ndarray) -> Image.Image:
     return Image.fromarray((faded + heat[:, :, None] ** 0.5 * (shown - faded)).astype(np.uint8))
 
 
-def draw_options(page: Page, options: Sequence["Seen"]) -> None:
-    """A bar for each option, the most probable one in colour."""
+def draw_shares(page: Page, names: Sequence[str], options: Sequence["Seen"]) -> None:
+    """A bar for each option, or word of the answer, the most probable one in colour."""
     best = max(option.probability for option in options)
     start, length = page.left + LABEL, TEXT_WIDTH - LABEL - 0.55
-    for position, option in enumerate(options):
+    for name, option in zip(names, options, strict=True):
         y = page.top + LINE / 2
         weight, colour = ("bold", CHOSEN) if option.probability == best else ("normal", OTHER)
-        page.text(page.left, y, cut_to_width(page, f"({letter(position)}) {option.text}", LABEL - 0.15), weight=weight)
+        page.text(page.left, y, cut_to_width(page, name, LABEL - 0.15), weight=weight)
         page.box(start, y - BAR / 2, length, BAR, TRACK)
         page.box(start, y - BAR / 2, length * option.probability, BAR, colour)
         page.text(page.left + TEXT_WIDTH, y, f"{option.probability:.0%}", 10, ha="right", weight=weight)
@@ -195,9 +199,8 @@ def notes(explanation: "Explanation") -> list[str]:
 
 def strongest(explanation: "Explanation") -> str:
     """What hiding a place of the picture does at most."""
-    falls = [
-        (max(float(each.max()) for each in seen.maps), seen.text) for seen in explanation.words or explanation.options
-    ]
+    shown = explanation.words or explanation.options or explanation.answer
+    falls = [(max(float(each.max()) for each in seen.maps), seen.text) for seen in shown]
     fall, text = max(falls, default=(0.0, ""))
     if fall < LEAST_FALL:
         return "Hiding a place of the picture makes no difference anywhere."

@@ -15,7 +15,8 @@ from .confidence_mmcot import Written
 from .configuration_mmcot import RATIONALE, find_stage, in_order
 from .explanation_figure_mmcot import draw_explanation, heat_pictures
 from .generation_mmcot import token_log_probabilities
-from .hiding_mmcot import hide_windows, shrink, spread_over_cells
+from .hiding_mmcot import grid_of, hide_windows, shrink, spread_over_cells
+from .prompt_mmcot import STATEMENT, flatten
 from .stages_mmcot import StageModels
 from .words_mmcot import WordTokens, split_words
 
@@ -57,6 +58,7 @@ class Explanation:
         pictures: of the question, in RGB, at most 1024 pixels long.
         words: of the rationale; of the whole text from a model that writes rationale and answer as one.
         options: all of them; none from a model that writes rationale and answer as one text.
+        answer: of a question without options, in their place: the words of the answer.
         gates: by stage, the mean of the fusion's gate: the share of the picture in the numbers that the decoder reads.
     """
 
@@ -64,14 +66,18 @@ class Explanation:
     pictures: list[Image.Image]
     words: list[Seen]
     options: list[Seen]
+    answer: list[Seen]
     gates: dict[str, float]
 
     @property
     def maps(self) -> list[np.ndarray]:
         """For each picture where the rationale comes from, `(rows, columns)`: the sum over its words. Without words,
-        where the most probable option does."""
+        where the most probable option does, or the answer."""
         best = sorted(self.options, key=lambda option: option.probability)[-1:]
-        return [np.sum(maps, axis=0) for maps in zip(*(seen.maps for seen in self.words or best), strict=True)]
+        chosen = self.words or best or self.answer
+        if not chosen:
+            return [np.zeros(grid_of(picture)) for picture in self.pictures]
+        return [np.sum(maps, axis=0) for maps in zip(*(seen.maps for seen in chosen), strict=True)]
 
     def heat(self, word: int | None = None) -> list[Image.Image]:
         """The pictures, in colour where they counted: for the whole rationale, or for the word at a position."""
@@ -96,8 +102,8 @@ def explain_answer(
 ) -> Explanation:
     """Reads the question again with one place after another hidden.
 
-    The words are those that were written, so the model only reads them. For the options it thinks anew each time: a
-    rationale by greedy search, or the caller's, and then the scores.
+    The words are those that were written, so the model only reads them. For the options, or the words of the answer,
+    it thinks anew each time: a rationale by greedy search, or the caller's, and then their probabilities.
 
     Args:
         stages: the models.
@@ -106,37 +112,56 @@ def explain_answer(
         written: what the stages wrote for it.
     """
     pictures = [shrink(picture) for picture in example["image"]]
-    words = written_words(stages, processor, example, written)
+    words = written_words(stages, processor, written)
     settings = {stage: greedy_settings(processor, written[stage]) for stage in stages}
     last = in_order(stages)[-1]
-    word_rows, option_rows = [], []
+    choices, answer = example["choices"], words_of_answer(processor, written, last)
+    word_rows, answer_rows = [], []
     # As they are, without any, and hidden place by place.
     for batch in batches(chain([pictures, []], hide_windows(pictures))):
         if words is not None:
-            word_rows += word_probabilities(stages, processor, words, batch)
-        if find_stage(last).only_answers:
+            prompts = [build_prompt(processor, example, words.stage, {})] * len(batch)
+            word_rows += word_probabilities(stages, processor, words, batch, prompts)
+        if answer is not None:
             asked = [{**example, "image": images} for images in batch]
-            option_rows += [row[last].scores or [] for row in write_stages(stages, processor, asked, settings)]
+            anew = write_stages(stages, processor, asked, settings)
+            prompts = [build_prompt(processor, example, last, row) for row in anew]
+            answer_rows += (
+                [row[last].scores or [] for row in anew]
+                if choices
+                else word_probabilities(stages, processor, answer, batch, prompts)
+            )
+    seen = [] if answer is None else compare(choices or answer.tokens.texts, answer_rows, pictures)
     return Explanation(
         question=example["question"],
         pictures=pictures,
         words=[] if words is None else compare(words.tokens.texts, word_rows, pictures),
-        options=compare(example["choices"], option_rows, pictures) if option_rows else [],
+        options=seen if choices else [],
+        answer=[] if choices else seen,
         gates=mean_gates(stages, processor, {**example, "image": pictures}, written),
     )
 
 
 @dataclass
 class WordsOfStage:
-    """The words to explain, the stage that wrote them, and what it read before."""
+    """The words to explain, and the stage that wrote them."""
 
     stage: str
-    prompt: str
     tokens: WordTokens
 
 
+def words_of_answer(processor: "MMCoTProcessor", written: Mapping[str, Written], stage: str) -> WordsOfStage | None:
+    """The words that follow "The answer is"; `None` from a stage that writes more than an answer."""
+    if not find_stage(stage).only_answers:
+        return None
+    text = flatten(written[stage].text)
+    words = split_words(processor, text, skip=len(STATEMENT) if text.startswith(STATEMENT) else 0)
+    words.texts = [word.rstrip(".") or word for word in words.texts]
+    return WordsOfStage(stage, words)
+
+
 def written_words(
-    stages: StageModels, processor: "MMCoTProcessor", example: Mapping[str, Any], written: Mapping[str, Written]
+    stages: StageModels, processor: "MMCoTProcessor", written: Mapping[str, Written]
 ) -> WordsOfStage | None:
     """The words of the rationale; `None` where no stage of the models writes one."""
     stage = next((name for name in in_order(stages) if find_stage(name).writes_rationale), None)
@@ -146,9 +171,7 @@ def written_words(
     if stage == RATIONALE:
         cue = find_stage(stage).cue
         text = f"{cue} {processor.parse_rationale(text)}"
-    return WordsOfStage(
-        stage, build_prompt(processor, example, stage, {}), split_words(processor, text, skip=len(cue))
-    )
+    return WordsOfStage(stage, split_words(processor, text, skip=len(cue)))
 
 
 def greedy_settings(processor: "MMCoTProcessor", written: Written) -> dict[str, Any]:
@@ -164,10 +187,14 @@ def batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def word_probabilities(
-    stages: StageModels, processor: "MMCoTProcessor", words: WordsOfStage, batch: Sequence[list[Image.Image]]
+    stages: StageModels,
+    processor: "MMCoTProcessor",
+    words: WordsOfStage,
+    batch: Sequence[list[Image.Image]],
+    prompts: Sequence[str],
 ) -> list[list[float]]:
-    """For each row of pictures how probable each word is after those before it."""
-    inputs = processor(images=batch, text=[words.prompt] * len(batch))
+    """For each row of pictures with its prompt how probable each word is after those before it."""
+    inputs = processor(images=batch, text=prompts)
     with stages.use(words.stage) as model:
         read = model.get_encoder()(**inputs.to(model.device, model.dtype))
         labels = words.tokens.labels.to(model.device).expand(len(batch), -1)

@@ -38,8 +38,8 @@ def generate_batch(
         model: of the stage.
         processor: of both stages.
         inputs: the prompts and pictures, as the processor gives them.
-        stage: one that writes nothing but an answer has scores, another the probability of its text.
-        choices: the options of each question.
+        stage: one that writes nothing but an answer has scores of options, another the probability of its text.
+        choices: the options of each question. Where it has none, the text's probability stands in for their scores.
         generate_kwargs: passed on to `generate()`.
         scored: give these probabilities; without them, only texts.
 
@@ -64,13 +64,17 @@ def generate_batch(
     texts = processor.batch_decode(ids, skip_special_tokens=True)
     if not scored:
         return [Written(text) for text in texts]
-    if find_stage(stage).only_answers:
-        counts = [len(options) for options in choices]
+    counts = [len(options) if find_stage(stage).only_answers else 0 for options in choices]
+    made = [Written(text) for text in texts]
+    if any(counts):
         targets = processor.encode_targets(processor.option_targets(max(counts), stage))
-        scores = option_scores(model, encoder_outputs, targets, counts)
-        return [Written(*row) for row in zip(texts, scores, strict=True)]
-    sums = text_log_probabilities(model, encoder_outputs, ids)
-    return [Written(text, log_probability=value) for text, value in zip(texts, sums, strict=True)]
+        for each, scores in zip(made, option_scores(model, encoder_outputs, targets, counts), strict=True):
+            each.scores = scores or None
+    rest = [row for row, count in enumerate(counts) if not count]
+    if rest:
+        for row, value in zip(rest, text_log_probabilities(model, encoder_outputs, ids, rest), strict=True):
+            made[row].log_probability = value
+    return made
 
 
 def option_scores(
@@ -88,7 +92,7 @@ def option_scores(
         option_counts: options of each question, at most `len(targets)`.
 
     Returns:
-        For each question one number per option; they sum to 1.
+        For each question one number per option; they sum to 1. An empty list for one without options.
     """
     counts = torch.tensor(option_counts)
     rows = torch.arange(len(counts)).repeat_interleave(counts)  # for each option of each question, the question
@@ -101,7 +105,10 @@ def option_scores(
 
 
 def text_log_probabilities(
-    model: "MMCoTForConditionalGeneration", encoder_outputs: MMCoTEncoderOutput, ids: torch.Tensor
+    model: "MMCoTForConditionalGeneration",
+    encoder_outputs: MMCoTEncoderOutput,
+    ids: torch.Tensor,
+    rows: Sequence[int] | None = None,
 ) -> list[float]:
     """Logarithms of how probable the model finds texts, their ends included, each given what its row read.
 
@@ -111,25 +118,32 @@ def text_log_probabilities(
         model: of the stage that wrote them.
         encoder_outputs: what it read, `last_hidden_state (batch, text, d_model)`.
         ids: what `generate()` returned, `(batch, tokens)`, the first of which it was given.
+        rows: which of them; by default all.
     """
-    targets = ids[:, 1:]
+    chosen = torch.tensor(range(len(ids)) if rows is None else rows, device=ids.device)
+    targets = ids[chosen, 1:]
     # True up to the last token of each text: what pads it, stands after it.
     written = (targets != model.config.pad_token_id).flip(-1).cumsum(-1).flip(-1) > 0
     targets = targets.masked_fill(~written, -100)
-    return token_log_probabilities(model, encoder_outputs, targets).sum(-1).tolist()
+    return token_log_probabilities(model, encoder_outputs, targets, chosen).sum(-1).tolist()
 
 
 def token_log_probabilities(
-    model: "MMCoTForConditionalGeneration", encoder_outputs: MMCoTEncoderOutput, targets: torch.Tensor
+    model: "MMCoTForConditionalGeneration",
+    encoder_outputs: MMCoTEncoderOutput,
+    targets: torch.Tensor,
+    rows: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Logarithms `(batch, target)` of how probable each token of a text is after what its row read and those before.
 
     Args:
-        targets: a text for each row, `(batch, target)`, -100 where padded; 0 comes of that.
+        targets: a text for each row, `(rows, target)`, -100 where padded; 0 comes of that.
+        rows: of what was read, `(rows,)`; by default all.
     """
-    rows = torch.arange(len(targets), device=targets.device)
-    chunks = rows.split(max(1, TOKENS_AT_ONCE // targets.shape[1]))
-    return torch.cat([log_probabilities(model, encoder_outputs, row, targets[row]) for row in chunks])
+    rows = torch.arange(len(targets), device=targets.device) if rows is None else rows
+    size = max(1, TOKENS_AT_ONCE // targets.shape[1])
+    chunks = zip(rows.split(size), targets.split(size), strict=True)
+    return torch.cat([log_probabilities(model, encoder_outputs, *chunk) for chunk in chunks])
 
 
 def log_probabilities(

@@ -18,7 +18,6 @@ from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order, requir
 from .explanation_mmcot import explain_answer
 from .images_mmcot import show
 from .processing_mmcot import MMCoTProcessor
-from .prompt_mmcot import letter
 from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question
 from .samples_mmcot import SAMPLING, choose
 from .settings_mmcot import COUNTS, GENERATE_KEYWORDS, OWN_SETTINGS, STAGE_SETTINGS, check_kinds
@@ -42,7 +41,7 @@ class Row:
 
 
 class MMCoTPipeline(Pipeline):
-    """Answers multiple-choice questions about pictures in two stages: rationale, then answer.
+    """Answers questions about pictures, with options or without, in two stages: rationale, then answer.
 
     A repository of a one-stage model works the same way, in one step.
 
@@ -52,30 +51,35 @@ class MMCoTPipeline(Pipeline):
     pipe([{"question": "...", "choices": ["...", "..."], "image": "photo.png"}, ...], batch_size=8)
     ```
 
-    An input is a mapping with `question`, `choices`, and optionally `image` (whatever [`to_rgb`] reads, or a list of
+    An input is a mapping with `question`, and optionally `choices`, `image` (whatever [`to_rgb`] reads, or a list of
     it), `context` (or `hint`) and `caption`. A `rationale` in it is read instead of one that stage 1 writes: take the
     model's own, change it, and ask again. `None` and NaN stand for what is not there. Each gives a dictionary:
 
     - `rationale`: what stage 1 wrote, or the input's own; `None` from a model that only answers;
-    - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position;
+    - `answer`: letter of the chosen option; `choice`: its text; `choice_index`: its position. Without options `answer`
+      is the answer in words, and the other two are `None`;
     - `answer_text`: what stage 2 wrote;
-    - `scores`: how probable the model finds each option, given this rationale and that it is one of them; `None` from
-      a model that writes rationale and answer as one text;
+    - `scores`: how probable the model finds each option, given this rationale and that it is one of them; `None` where
+      there are no options, and from a model that writes rationale and answer as one text;
     - `confidence`: how probable it is that the answer is right. It counts how sure the model was of its rationale,
       too, which `scores` do not, and is brought to scale on examples that were not learned. `None` from a model for
       which that was not done, for a rationale of the caller's, and where there is no answer;
-    - `parsed`: whether `answer_text` named an option. Where it did not, the three fields of the answer are `None`.
+    - `parsed`: whether `answer_text` named an option, or where there are none gave an answer in words. Where it did
+      not, the three fields of the answer are `None`. A model that has only learned to choose among options gives none.
     - `reason`: why there is no answer; `None` where there is one.
 
     Further arguments of a call:
 
     - `num_samples=8` averages `scores` over eight rationales that the model draws. The answer is the option with the
       best mean, `agreement` the share of the rationales that lead to it, and `rationale` the most probable of those.
+      Without options the answer is what most of them lead to; answers that differ in case, articles, marks or the way
+      a number is written are one.
     - `abstain_below=0.5` gives no answer that has a lower confidence.
     - `rationale_kwargs`, `answer_kwargs`: arguments of `generate` for one stage.
     - `return_all=True` adds `prompts` and `texts`, by stage.
-    - `explain=True` adds `explanation`, an [`Explanation`]: for each word of the rationale and each option how far it
-      falls while a place of a picture is hidden. It costs some 80 more readings for each picture, and as many answers.
+    - `explain=True` adds `explanation`, an [`Explanation`]: for each word of the rationale and each option, or word of
+      the answer, how far it falls while a place of a picture is hidden. It costs some 80 more readings for each
+      picture, and as many answers.
     - `on_error="return"` puts `{"error": "..."}` in the place of a question that cannot be asked.
 
     Several threads may ask at once. Where the stages are adapters on one base they take turns at it.
@@ -284,22 +288,22 @@ class MMCoTPipeline(Pipeline):
         written, part, agreement = samples[0], parts[0], {}
         scores = written[self.answer_stage].scores
         if len(samples) > 1:
-            choice = choose([list(each.values()) for each in samples], [each.index for each in parts])
+            choice = choose([list(each.values()) for each in samples], [each.given for each in parts])
             written, part = samples[choice.sample], parts[choice.sample]
             scores, agreement = choice.scores, {"agreement": choice.agreement}
-        confidence = calibrated(log_confidence(written.values(), part.index), self.model.config.confidence_temperature)
-        reason = reason_for_silence(part.index, confidence, abstain_below)
+        confidence = calibrated(log_confidence(written.values(), part.given), self.model.config.confidence_temperature)
+        reason = reason_for_silence(part.given, choices, confidence, abstain_below)
         index = part.index if reason is None else None
         answer = {
             "rationale": part.rationale,
-            "answer": None if index is None else letter(index),
+            "answer": part.answer if reason is None else None,
             "choice": None if index is None else choices[index],
             "choice_index": index,
             "answer_text": part.answer_text,
             "scores": scores,
             "confidence": confidence,
             **agreement,
-            "parsed": part.index is not None,
+            "parsed": part.given is not None,
             "reason": reason,
         }
         if return_all:
@@ -340,10 +344,12 @@ def gather(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [item[name] for item in items] for name in items[0]}
 
 
-def reason_for_silence(index: int | None, confidence: float | None, abstain_below: float | None) -> str | None:
+def reason_for_silence(
+    given: int | str | None, choices: Sequence[str], confidence: float | None, abstain_below: float | None
+) -> str | None:
     """Why there is no answer; `None` where there is one."""
-    if index is None:
-        return "the text names no option, or several"
+    if given is None:
+        return "the text names no option, or several" if choices else "the text gives no answer in words, or several"
     if abstain_below is None:
         return None
     if confidence is None:

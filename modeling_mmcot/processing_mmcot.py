@@ -10,6 +10,7 @@ from transformers.processing_utils import ProcessingKwargs, Unpack
 from .answers_mmcot import parse_answer
 from .chat_mmcot import CHAT_TEMPLATE
 from .configuration_mmcot import BECAUSE, RATIONALE, STAGES, Stage, find_stage
+from .free_answers_mmcot import answer_words, read_free_answer
 from .images_mmcot import to_rgb
 from .keywords_mmcot import (
     PADDING_KEYWORDS,
@@ -37,7 +38,8 @@ class MMCoTProcessor(ProcessorMixin):
     """Turns examples into prompts, prompts and pictures into tensors, and generated text into answers.
 
     An example is a mapping with ScienceQA's columns: `question`, `choices` (list of strings), `answer` (index), and
-    optionally `hint` (the context), `caption`, `lecture`, `solution`.
+    optionally `hint` (the context), `caption`, `lecture`, `solution`. `choices` may be missing or empty; `answer` is
+    then a text, or `accepted_answers` a list of them.
 
     Args:
         image_processor: of the vision tower.
@@ -90,11 +92,12 @@ class MMCoTProcessor(ProcessorMixin):
         asked, read = find_stage(stage), {find_stage(name).name: text for name, text in written.items()}
         read |= {} if rationale is None else {RATIONALE: rationale}
         context = " ".join(filter(None, [example.get("hint"), example.get("caption")]))
+        options = [f"({letter(i)}) {text}" for i, text in enumerate(example.get("choices") or ())]
         parts = [
             ("question", f"Question: {example['question']}"),
             ("", "Context:"),
             ("context", context.strip() or NO_CONTEXT),
-            ("options", "Options: " + " ".join(f"({letter(i)}) {text}" for i, text in enumerate(example["choices"]))),
+            ("options", " ".join(["Options:", *options]) if options else ""),
         ]
         for earlier in asked.reads:
             text = read[earlier] if earlier in read else self._fill_target(example, STAGES[earlier])
@@ -111,7 +114,7 @@ class MMCoTProcessor(ProcessorMixin):
 
     def _fill_target(self, example: Mapping[str, Any], stage: Stage, stop: str = "") -> str:
         rationale = self.gold_rationale(example) + stop
-        answer = f"{STATEMENT} ({letter(example['answer'])})." if stage.writes_answer else ""
+        answer = f"{STATEMENT} {answer_words(example)}." if stage.writes_answer else ""
         return flatten(stage.target.format(rationale=rationale, answer=answer))
 
     def option_targets(self, options: int, stage: str) -> list[str]:
@@ -148,6 +151,14 @@ class MMCoTProcessor(ProcessorMixin):
         A letter counts first (`The answer is (B).`, `B`, or the only `(B)` in the text), then an option's own words.
         """
         return parse_answer(text, choices)
+
+    @staticmethod
+    def parse_free_answer(text: str) -> str | None:
+        """The answer to a question without options in a generated text, in words (`The answer is 42.`, or `42`).
+
+        `None` where there is none, or several, and where it is the letter of an option.
+        """
+        return read_free_answer(text)
 
     def __call__(
         self, images: Any = None, text: str | Sequence[str] | None = None, **kwargs: Unpack[ProcessingKwargs]

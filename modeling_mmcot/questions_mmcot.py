@@ -21,14 +21,14 @@ def read_question(row: Any) -> dict[str, Any]:
     """An example that prompts are built from, with its pictures in RGB.
 
     Args:
-        row: a mapping with `question`, `choices`, and where wanted `image`, `context` (or `hint`), `caption` and
+        row: a mapping with `question`, and where wanted `choices`, `image`, `context` (or `hint`), `caption` and
             `rationale`. `None` and NaN stand for an empty cell. What else it has is left alone.
 
     Raises:
         ValueError: for what is no question; the message says what to give.
     """
     if not isinstance(row, Mapping):
-        raise ValueError(f"Each input is a mapping with 'question' and 'choices', not {show(row)}.")
+        raise ValueError(f"Each input is a mapping with 'question', not {show(row)}.")
     refuse_near_misses(row)
     texts = {name: cell_text(row, name) for name in ("question", *TEXTS)}
     if texts["question"] is None or not texts["question"].strip():
@@ -50,6 +50,7 @@ def refuse_near_misses(row: Mapping[str, Any]) -> None:
     wanted = [name for name in QUESTION_KEYS if name not in row and name != OFTEN_A_COLUMN]
     for name in row:
         meant = get_close_matches(str(name), wanted, n=1, cutoff=0.8)
+        meant = ["choices"] if name == "options" and "choices" in wanted else meant
         if meant and name not in QUESTION_KEYS:
             raise ValueError(f"{show(name)} is no key of an input; write {meant[0]!r}, or leave it out.")
 
@@ -72,10 +73,12 @@ def plain_text(value: Any, name: str) -> str:
 
 
 def option_texts(value: Any) -> list[str]:
-    """The options of a question."""
-    choices = list_items(value)
-    if not choices or not all(isinstance(choice, str) for choice in choices):
-        raise ValueError("Each input needs 'choices', a list of options, each a text.")
+    """The options of a question; none for one without."""
+    choices = [] if is_empty(value) else list_items(value)
+    if choices is None or not all(isinstance(choice, str) for choice in choices):
+        raise ValueError(
+            "'choices' is a list of options, each a text; give one, or none to a question without options."
+        )
     return [plain_text(choice, "choices") for choice in choices]
 
 

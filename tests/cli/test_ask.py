@@ -6,7 +6,7 @@ import json
 import pytest
 from PIL import Image
 
-from mmcot.cli.conversation import option_lines
+from mmcot.cli.conversation import option_lines, show_answer
 from mmcot.cli.main import main
 
 
@@ -56,7 +56,7 @@ def test_what_is_printed_is_what_the_pipeline_gives(trained, monkeypatch, capsys
 
 
 def test_prompt_keeps_the_picture_and_ends_with_the_input(trained, monkeypatch, capsys, tmp_path):
-    replies = iter(["nowhere.png", "Which?", "red | blue", "", "", "Which?", "red|", ""])
+    replies = iter(["nowhere.png", "Which?", "red | blue", "", "", "Which?", "", ""])
 
     def reply(prompt):
         try:
@@ -73,6 +73,27 @@ def test_prompt_keeps_the_picture_and_ends_with_the_input(trained, monkeypatch, 
 def test_options_belong_to_a_question(capsys):
     assert main(["ask", "--model", "nowhere", "--choices", "a", "b"]) == 1
     assert "--choices belongs to a --question; give one." in capsys.readouterr().err
+    assert main(["ask", "--model", "nowhere", "--question", "Which?", "--choices", "a"]) == 1
+    assert "--choices needs at least two options; leave it out for a question without." in capsys.readouterr().err
+
+
+def test_question_without_options(trained, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", Lines(json.dumps({"question": "Which?"})))
+    assert main(["ask", "--model", trained, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["scores"] is answer["choice"] is None
+    main(["ask", "--model", trained, "--question", "Which?"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"Rationale: {answer['rationale']}",
+        f"Answer: {answer['answer']}  [confidence {answer['confidence']:.0%}]",
+    ]
+
+
+def test_no_answer_in_words_is_said(capsys):
+    answer = {"rationale": None, "scores": None, "parsed": False, "answer_text": "The answer is (B).", "answer": None}
+    assert show_answer(lambda question, **settings: answer, {"question": "Which?"}, {"num_samples": 1}) == 1
+    assert capsys.readouterr().out == "Answer: no answer in words could be read from 'The answer is (B).'\n"
 
 
 def test_samples_vote(trained, capsys):

@@ -72,6 +72,16 @@ def test_verdict_claims_no_more_than_is_known():
     assert "``` ''' <b>x</b> ```" in desk.verdict({**ANSWER, "choice": "``` <b>x</b>"})
 
 
+def test_question_without_options():
+    assert desk.question_from_fields(None, "How many?", " \n", "")["choices"] == []
+    answer = {**ANSWER, "answer": "`4`", "choice": None, "choice_index": None, "scores": None}
+    assert desk.option_shares(answer, []) == {}
+    assert desk.verdict(answer).startswith("**Answer** ``` '4' ```\n")
+    assert desk.table_of([{"question": "How many?", **answer}])[0][1] == "`4`"
+    rows = desk.read_questions(b"question,choices\nHow many?,\nWhich?,gas|solid\n", "a.csv")
+    assert [row["choices"] for row in rows] == [None, ["gas", "solid"]]
+
+
 def test_explanation_is_of_the_rationale_in_the_field():
     asked = []
 

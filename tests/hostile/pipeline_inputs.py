@@ -124,6 +124,8 @@ def make_case(seed: int) -> Case:
 
 def good_row(rng: random.Random) -> dict[str, Any]:
     row = question(rng.randrange(9))
+    if rng.random() < 0.2:
+        row["choices"] = rng.choice([None, [], (), float("nan"), np.array([], object)])
     if rng.random() < 0.6:
         row["image"] = rng.choice(PICTURES)
     if rng.random() < 0.3:
@@ -251,7 +253,11 @@ def find_fault(answer: dict[str, Any]) -> str | None:
     if answer.keys() == {"error"}:
         return judge(answer["error"]) if judge(answer["error"]) != "refused" else None
     scores = answer["scores"]
-    if answer.keys() - FURTHER != OUTPUTS or abs(sum(scores) - 1) > 1e-4 or min(scores) < 0:
+    if answer.keys() - FURTHER != OUTPUTS:
+        return f"is {answer!r:.200}"
+    if scores is None:  # of a question without options
+        return find_fault_in_words(answer)
+    if abs(sum(scores) - 1) > 1e-4 or min(scores) < 0:
         return f"is {answer!r:.200}"
     if answer["confidence"] is not None and not 0 <= answer["confidence"] <= 1:
         return f"is {answer!r:.200}"
@@ -259,6 +265,15 @@ def find_fault(answer: dict[str, Any]) -> str | None:
     if is_empty != (answer["reason"] is not None):
         return f"answered or not? {answer!r:.200}"
     return f"parsed or not? {answer!r:.200}" if not answer["parsed"] and not is_empty else None
+
+
+def find_fault_in_words(answer: dict[str, Any]) -> str | None:
+    """What is wrong with an answer to a question without options."""
+    given = answer["answer"]
+    is_fine = (given is None) == (answer["reason"] is not None) and (given is None or answer["parsed"])
+    is_fine &= given is None or isinstance(given, str) and given == given.strip() != ""
+    chosen = (answer["choice"], answer["choice_index"])
+    return None if is_fine and chosen == (None, None) else f"in words? {answer!r:.200}"
 
 
 def judge(message: str) -> str:

@@ -33,7 +33,7 @@ QUESTION = {"question": "Which colour has the ball?", "choices": ["green", "red"
 WRONG = [
     ([], "Send {'inputs': "),
     ({"question": "Which?"}, "Send {'inputs': "),
-    ({"inputs": "Which colour?"}, "Each input is a mapping with 'question' and 'choices'"),
+    ({"inputs": "Which colour?"}, "Each input is a mapping with 'question'"),
     ({"inputs": {"question": "Which?"}}, "choices"),
     ({"inputs": QUESTION | {"image": "/etc/passwd"}}, "'image' is '/etc/passwd', neither base64 nor an address"),
     ({"inputs": QUESTION | {"image": "picture.png"}}, "neither base64 nor an address"),

@@ -27,11 +27,11 @@ def sample(rationale, scores):
 def test_best_mean_among_the_named_wins():
     samples = [sample(-1, [0.9, 0.1, 0.0]), sample(-3, [0.1, 0.2, 0.7]), sample(-2, [0.8, 0.0, 0.2])]
     choice = choose(samples, [0, 2, 0])
-    assert (choice.sample, choice.index, choice.agreement) == (0, 0, pytest.approx(2 / 3))
+    assert (choice.sample, choice.given, choice.agreement) == (0, 0, pytest.approx(2 / 3))
     assert choice.scores == pytest.approx([0.6, 0.1, 0.3])
     # Nobody named the first option: the next best is the answer.
-    assert choose(samples, [None, 2, 1]).index == 2
-    assert choose(samples, [None, None, None]).index is None
+    assert choose(samples, [None, 2, 1]).given == 2
+    assert choose(samples, [None, None, None]).given is None
 
 
 def test_answer_is_the_mean_of_what_each_rationale_leads_to(pipe):
