@@ -10,7 +10,7 @@ from pathlib import Path
 from .output import require_empty
 
 
-FORMATS = ("official", "space")
+FORMATS = ("official", "space", "onnx")
 
 
 def export(

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "inference": {"modeling_mmcot", "configuration", "data"},
     "evaluation": {"modeling_mmcot", "configuration", "data", "inference"},
     "hub_card": {"modeling_mmcot", "configuration"},
-    "conversion": {"modeling_mmcot", "configuration", "hub_card", "inference"},
+    "conversion": {"modeling_mmcot", "configuration", "data", "hub_card", "inference"},
     "training": {"modeling_mmcot", "configuration", "data", "inference", "evaluation", "hub_card"},
 }
 # It goes into a Space, without the rest of the package.
