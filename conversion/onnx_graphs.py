@@ -64,6 +64,10 @@ class CrossStates(Cache):
         layers: Any = [CrossLayer(*each) for each in states]
         self.layers = layers
 
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        layer: Any = self.layers[layer_idx]
+        return layer.keys.shape[2]
+
 
 def attend_slots(module, query, key, value, attention_mask, scaling=1.0, position_bias=None, **kwargs):
     """Attention to slots, or to states of the encoder; an attention function of transformers."""

@@ -19,9 +19,12 @@ VISION, ENCODER, STEP = "vision.onnx", "encoder.onnx", "step.onnx"
 # The language models whose blocks the graphs are made of.
 LANGUAGE_MODELS = ("t5", "mt5")
 # Of ids of tokens the graphs' own entries speak, and the rest is of files.
-NOT_OF_GENERATION = ("transformers_version", "_from_model_config", "cache_implementation", "use_cache")
+NOT_OF_GENERATION = (
+    *("transformers_version", "_from_model_config", "cache_implementation", "use_cache", "return_dict_in_generate"),
+    *("output_attentions", "output_hidden_states", "output_scores", "output_logits"),
+)
 # What is no JSON, such as functions, no setting of a picture is.
-PLAIN = (bool, int, float, str, list, dict, type(None))
+PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 
 
 def require_exportable(config: MMCoTConfig, processor: MMCoTProcessor) -> None:
@@ -130,7 +133,11 @@ def engine_settings(
     if patches is not None:
         height, width = picture_size(processor)
         image_processor: Any = processor.image_processor
-        settings = {name: value for name, value in image_processor.to_dict().items() if isinstance(value, PLAIN)}
+        settings = {
+            name: value
+            for name, value in image_processor.to_dict().items()
+            if isinstance(value, PLAIN) and name != "auto_map"
+        }
         image = {
             "class": type(image_processor).__name__,
             "height": height,

@@ -14,7 +14,7 @@ import torch
 from ..configuration.repository import Repository
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, find_stage
 from .onnx_settings import (
     ENCODER,
     SETTINGS_FILE,
@@ -113,7 +113,8 @@ class Export:
         settings = stage_settings(stage, folder, vision, model, self.processor)
         self.stages.append(settings)
         difference = prove_stage(self.folder, settings, model, self.processor)
-        self.say(f"{stage}: the same tokens as the model, and scores within {difference:.0e} of its.")
+        scores = f", and scores within {difference:.0e} of its" if find_stage(stage).only_answers else ""
+        self.say(f"{stage}: the same tokens as the model{scores}.")
 
     def _write_graphs(self, model: MMCoTForConditionalGeneration, folder: str) -> tuple[str, str | None]:
         """Writes the graphs of a model; gives its folder and the place of its image encoder."""

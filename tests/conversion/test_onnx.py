@@ -3,11 +3,14 @@
 import json
 
 import pytest
+import torch
 from transformers import BartConfig, DetrImageProcessorPil, ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor
 from mmcot.cli.main import main
+from mmcot.conversion.onnx_graphs import EncoderGraph, StepGraph
 from mmcot.conversion.onnx_settings import picture_size, require_exportable
+from mmcot.conversion.onnx_trace import slots_as_attention
 
 
 onnx = pytest.importorskip("onnx")
@@ -39,6 +42,40 @@ def test_pictures_of_several_sizes_are_refused(tiny_tokenizer):
 def test_pictures_of_one_size_that_is_no_square(tiny_tokenizer):
     processor = MMCoTProcessor(ViTImageProcessorPil(size={"height": 16, "width": 24}), tiny_tokenizer)
     assert picture_size(processor) == (16, 24)
+
+
+@torch.no_grad()
+def test_graphs_are_the_model(make_model, loosen):
+    """A row that begins later and one that begins at once, three tokens before and two at once: as each alone."""
+    model = loosen(make_model())
+    model.set_attn_implementation("eager")
+    prompts = {"input_ids": torch.tensor([[5, 6, 7, 8], [9, 3, 0, 0]]), "attention_mask": torch.ones(2, 4).long()}
+    prompts["attention_mask"][1, 2:] = 0
+    image = {"image_features": torch.randn(2, 5, 24), "image_attention_mask": torch.tensor([[1] * 5, [0] * 5])}
+    tokens = torch.tensor([[0, 4, 9, 2, 5], [0, 7, 3, 1, 8]])
+    expected = model(**prompts, **image, decoder_input_ids=tokens).logits
+
+    masks = [each["attention_mask" if each is prompts else "image_attention_mask"].bool() for each in (prompts, image)]
+    cross = EncoderGraph(model)(prompts["input_ids"], masks[0], image["image_features"], masks[1])
+    step, empty = StepGraph(model), [torch.zeros(2, 4, 0, 8) for _ in range(4)]
+    distance = torch.arange(5)[:, None] - torch.arange(5)
+    with slots_as_attention(model):
+        _, *past = step(
+            tokens[:, :3],
+            distance[:3, :3].repeat(2, 1, 1),
+            distance[:3, :3].repeat(2, 1, 1) >= 0,
+            masks[0],
+            [*empty, *cross],
+        )
+        # The second row lies one slot further in the cache than the first.
+        past = [
+            torch.stack([torch.cat([each[0], each[0, :, :1]], 1), torch.cat([each[1, :, :1], each[1]], 1)])
+            for each in past
+        ]
+        slots = torch.tensor([[0, 1, 2, -9, 3, 4], [-9, 0, 1, 2, 3, 4]])  # the positions of what lies in them
+        distance = torch.tensor([3, 4])[None, :, None] - slots[:, None]
+        logits, *_ = step(tokens[:, 3:], distance, (distance >= 0) & (distance < 9), masks[0], [*past, *cross])
+    torch.testing.assert_close(logits, expected[:, 3:], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.slow
