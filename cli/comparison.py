@@ -24,7 +24,7 @@ from ..evaluation.scores import evaluate
 from ..hub_card.card import add_ablations
 from ..inference.load import load_trained
 from ..inference.row_files import read_rows
-from ..modeling_mmcot.configuration_mmcot import ANSWER, DIRECT, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, DIRECT, RATIONALE
 from ..training.run_folder import open_run_folder
 from ..training.two_stage import run_recipe
 from .example_figure import draw_example

@@ -7,7 +7,7 @@ A new ablation is a record here. Where it changes images or rationales in a new 
 from dataclasses import dataclass
 from typing import Literal
 
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, RATIONALE
 
 
 @dataclass(frozen=True)

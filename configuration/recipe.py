@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..modeling_mmcot.configuration_mmcot import CHAIN, DIRECT
+from ..modeling_mmcot.stage_records_mmcot import CHAIN, DIRECT
 from .annotations import (
     Range,
     RecipeError,

@@ -9,7 +9,8 @@ from huggingface_hub import ModelCard, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, StrictDataclassError
 from huggingface_hub.utils import SafetensorsFileMetadata
 
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, MMCoTConfig, in_order, stages_are_adapters
+from ..modeling_mmcot.configuration_mmcot import MMCoTConfig, stages_are_adapters
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, in_order
 from .places import find_model
 from .plain_files import damaged, read_json
 from .recipe_file import read_settings

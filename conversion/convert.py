@@ -26,9 +26,10 @@ from transformers.image_utils import PILImageResampling
 from ..configuration.repository import VOCABULARIES
 from ..hub_card.converted import write_converted_card
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, vision_feature_size
+from ..modeling_mmcot.configuration_mmcot import vision_feature_size
 from ..modeling_mmcot.loading_mmcot import stages_alone
 from ..modeling_mmcot.parts_mmcot import load_vision_tower
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, RATIONALE, ROOT_FOLDER
 from .checkpoint import checkpoint_folder, read_t5_config, read_weights, require_checkpoint
 from .official import convert_official
 from .output import require_empty

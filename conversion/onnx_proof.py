@@ -10,9 +10,9 @@ import torch
 
 from ..data.sketchqa import SketchQAOptions, generate
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import find_stage
 from ..modeling_mmcot.encoder_mmcot import MMCoTEncoderOutput
 from ..modeling_mmcot.generation_mmcot import token_log_probabilities
+from ..modeling_mmcot.stage_records_mmcot import find_stage
 
 
 EXAMPLES = 32

@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 
 from ..configuration.repository import Repository
 from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, find_stage
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, find_stage
 
 
 SETTINGS_FILE = "engine.json"

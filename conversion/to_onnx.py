@@ -14,7 +14,7 @@ import torch
 from ..configuration.repository import Repository
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, find_stage
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, find_stage
 from .onnx_settings import (
     ENCODER,
     SETTINGS_FILE,

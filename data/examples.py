@@ -6,9 +6,9 @@ from typing import Any
 import datasets
 
 from ..configuration.arguments import PROMPT_LENGTH
-from ..modeling_mmcot.configuration_mmcot import STAGES
 from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
+from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .answers import read_accepted_answers, read_answer, read_choices
 from .rows import RawRow, readable
 

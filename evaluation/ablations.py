@@ -15,7 +15,7 @@ from ..configuration.metrics import ACCURACY
 from ..data.image_column import has_image, without_images
 from ..inference.features import FeatureCache
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER
+from ..modeling_mmcot.stage_records_mmcot import ANSWER
 from .asked_once import AskedOnce
 from .changed_images import change_images
 from .changed_rationales import Reasoned, change_rationales

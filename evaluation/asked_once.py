@@ -13,7 +13,7 @@ from ..inference.generation import build_prompts, generate_texts, prediction_row
 from ..inference.image_hashes import replace_images_by_hashes
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.confidence_mmcot import Written
-from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES, in_order
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE, STAGES, in_order
 
 
 # A prompt, and the hashes of the images beside it.

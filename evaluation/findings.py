@@ -16,7 +16,7 @@ from ..configuration.ablations import (
     of_one_stage,
 )
 from ..configuration.metrics import ACCURACY
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, RATIONALE
 
 
 # What [`measure_ablations`] gives.

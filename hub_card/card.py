@@ -17,8 +17,9 @@ from ..configuration.repository import CARD_FILE, EXAMPLE_PICTURE, METRICS_FILE,
 from ..configuration.yaml_text import format_yaml
 from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.card_mmcot import PICTURE_TASK, TEXT_TASK
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER, STAGES, MMCoTConfig, in_order, stages_are_adapters
+from ..modeling_mmcot.configuration_mmcot import MMCoTConfig, stages_are_adapters
 from ..modeling_mmcot.prompt_mmcot import letter
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, STAGES, in_order
 from . import tables
 from .endpoint import add_endpoint
 from .local_paths import without_local_paths

@@ -21,7 +21,7 @@ from ..configuration.repository import (
 )
 from ..configuration.weight_files import ADAPTER_CONFIG_FILE, INDEX, WEIGHTS
 from ..configuration.yaml_text import format_yaml
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER
 from .card import name_repository
 from .code import lost_classes, needed_files
 from .endpoint import own_endpoint_files

@@ -7,7 +7,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from ..configuration.repository import CARD_FILE, open_folder
 from ..modeling_mmcot.card_mmcot import PICTURE_TASK
-from ..modeling_mmcot.configuration_mmcot import ANSWER
+from ..modeling_mmcot.stage_records_mmcot import ANSWER
 from .card import TAGS
 from .endpoint import add_endpoint
 from .local_paths import without_local_paths

@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..configuration.repository import CONFIG_FILE, GENERATION_CONFIG_FILE
 from ..configuration.weight_files import ADAPTER_CONFIG_FILE
-from ..modeling_mmcot.configuration_mmcot import STAGES
+from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .contents import check_repository, content_of, published_files
 from .leaderboard import leaderboard_file
 

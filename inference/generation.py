@@ -12,10 +12,10 @@ from tqdm.auto import tqdm
 from ..data.examples import IMAGE_HASHES
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.answering_mmcot import parse_stages
 from ..modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
-from ..modeling_mmcot.configuration_mmcot import RATIONALE, in_order
 from ..modeling_mmcot.generation_mmcot import generate_batch
+from ..modeling_mmcot.outcome_mmcot import parse_stages
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE, in_order
 from .bars import bar_is_hidden
 from .fast_matmul import fast_matmul
 from .features import FeatureCache

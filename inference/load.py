@@ -9,7 +9,7 @@ from accelerate import PartialState
 
 from ..configuration.repository import Repository, find_repository
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ROOT_FOLDER
+from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER
 from ..modeling_mmcot.stages_mmcot import StageModels, load_whole, require_all_parameters
 from .features import FeatureCache, open_caches
 

@@ -1,13 +1,12 @@
 """A question's way through the stages: each reads what those before it wrote."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .confidence_mmcot import Written
-from .configuration_mmcot import RATIONALE, in_order
 from .generation_mmcot import generate_batch
-from .prompt_mmcot import letter
+from .outcome_mmcot import build_prompt
+from .stage_records_mmcot import RATIONALE, in_order
 from .stages_mmcot import StageModels
 
 
@@ -55,50 +54,3 @@ def write_stage(
     choices = [example["choices"] for example, _ in asked]
     with stages.use(stage) as model:
         return generate_batch(model, processor, inputs, stage, choices, settings)
-
-
-@dataclass
-class Parsed:
-    """What the texts of all stages say.
-
-    Args:
-        rationale: `None` where no stage writes one.
-        answer_text: of the answer, as it was written.
-        given: the answer in it: position of an option, or where there are no options its words; `None` for none.
-    """
-
-    rationale: str | None
-    answer_text: str
-    given: int | str | None
-
-    @property
-    def index(self) -> int | None:
-        """Position of the option."""
-        return self.given if isinstance(self.given, int) else None
-
-    @property
-    def answer(self) -> str | None:
-        """The letter of the option, or the answer in words."""
-        return letter(self.given) if isinstance(self.given, int) else self.given
-
-
-def parse_stages(processor: "MMCoTProcessor", written: Mapping[str, Written], choices: Sequence[str]) -> Parsed:
-    """What stands in the texts of a question's stages.
-
-    Args:
-        written: by stage in their order; the last holds the answer.
-        choices: the options of the question; none where it has none.
-    """
-    last = list(written)[-1]
-    rationale, answer = processor.split_output(written[last].text, last)
-    if RATIONALE in written:
-        rationale = processor.parse_rationale(written[RATIONALE].text)
-    given = processor.parse_answer(answer, choices) if choices else processor.parse_free_answer(answer)
-    return Parsed(rationale, answer, given)
-
-
-def build_prompt(
-    processor: "MMCoTProcessor", example: Mapping[str, Any], stage: str, written: Mapping[str, Written]
-) -> str:
-    """What a stage reads of an example, after what earlier stages wrote for it."""
-    return processor.build_prompt(example, stage, **{name: each.text for name, each in written.items()})

@@ -12,11 +12,11 @@ from PIL import Image
 
 from .answering_mmcot import build_prompt, write_stages
 from .confidence_mmcot import Written
-from .configuration_mmcot import RATIONALE, find_stage, in_order
 from .explanation_figure_mmcot import draw_explanation, heat_pictures
 from .generation_mmcot import token_log_probabilities
 from .hiding_mmcot import grid_of, hide_windows, shrink, spread_over_cells
 from .prompt_mmcot import STATEMENT, flatten
+from .stage_records_mmcot import RATIONALE, find_stage, in_order
 from .stages_mmcot import StageModels
 from .words_mmcot import WordTokens, split_words
 

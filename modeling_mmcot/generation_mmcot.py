@@ -8,9 +8,9 @@ import torch
 from transformers import BatchFeature
 
 from .confidence_mmcot import Written
-from .configuration_mmcot import find_stage
 from .encoder_mmcot import MMCoTEncoderOutput
 from .settings_mmcot import check_settings, refusals_name
+from .stage_records_mmcot import find_stage
 
 
 if TYPE_CHECKING:

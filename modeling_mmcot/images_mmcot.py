@@ -5,14 +5,13 @@ import io
 import os
 import reprlib
 import struct
+import sys
 import zlib
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from transformers.image_utils import load_image
 
 
 try:
@@ -21,6 +20,10 @@ except ImportError:
     pass
 else:
     register_heif_opener()
+
+if TYPE_CHECKING:
+    import torch
+
 
 MAX_MEGAPIXELS = 50
 # Image processors scale the shorter side to a fixed length: a picture of 1 x 1,000,000 pixels would grow to gigabytes.
@@ -78,7 +81,7 @@ def name_image(image: Any) -> str:
         image = path if isinstance(path, str) and path else image.get("bytes")
     if isinstance(image, Image.Image):
         return f"of {image.width} x {image.height} pixels"
-    if isinstance(image, (np.ndarray, torch.Tensor)):
+    if is_array(image):
         return f"of shape {tuple(image.shape)}"
     if isinstance(image, bytes):
         return f"of {len(image)} bytes"
@@ -115,7 +118,7 @@ def read_image(image: Any) -> Image.Image:
         return read_file(io.BytesIO(image))
     if isinstance(image, (str, os.PathLike)):
         return read_text(os.fspath(image))
-    if isinstance(image, (np.ndarray, torch.Tensor)):
+    if is_array(image):
         return convert(read_array(image))
     raise ImageError(f"is a {type(image).__name__}; give {KINDS}.")
 
@@ -147,6 +150,8 @@ def decode_base64(text: str) -> bytes:
 def fetch(address: str) -> Image.Image:
     """The picture at an address of the web."""
     try:
+        from transformers.image_utils import load_image  # loads torch, which a local picture does not need
+
         image = load_image(address, timeout=FETCH_SECONDS)
     except Image.DecompressionBombError:
         raise too_large() from None
@@ -199,9 +204,20 @@ def name_format(head: bytes) -> str:
     return "is no picture that Pillow can read; save it as PNG or JPEG."
 
 
-def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor of torch, which is only asked where somebody has loaded it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of NumPy or a tensor of torch."""
+    return isinstance(value, np.ndarray) or is_tensor(value)
+
+
+def read_array(array: Any) -> Image.Image:
     """An array of pixels as an image; 0 to 1 where it has fractions, else 0 to 255."""
-    if isinstance(array, torch.Tensor):
+    if is_tensor(array):
         array = tensor_to_array(array)
     if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = np.moveaxis(array, 0, 2)
@@ -225,9 +241,9 @@ def read_array(array: np.ndarray | torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else np.ascontiguousarray(pixels))
 
 
-def tensor_to_array(tensor: torch.Tensor) -> np.ndarray:
+def tensor_to_array(tensor: "torch.Tensor") -> np.ndarray:
     """A tensor as an array of the same shape."""
-    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+    if str(tensor.layout) != "torch.strided" or tensor.is_meta or tensor.is_quantized:
         raise ImageError("is a tensor without plain numbers, sparse, quantized or meta; give a dense one.")
     if tensor.numel() > max(CHANNELS) * MAX_MEGAPIXELS * 1_000_000:
         raise too_large()  # before numbers that a tensor repeats are written out

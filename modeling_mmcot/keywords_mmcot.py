@@ -1,7 +1,6 @@
 """The keywords that every processor of transformers takes, and what the tokenizer leaves to do after cutting."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,12 +53,6 @@ def check_keywords(kwargs: Mapping[str, Any], image_keywords: type) -> None:
     unknown = sorted(name for name, value in kwargs.items() if name not in known and value is not None)
     if unknown:
         raise TypeError(f"{unknown[0]!r} is a keyword of neither the tokenizer nor the image processor; leave it out.")
-
-
-def advice(name: str, known: Collection[str]) -> str:
-    """What to do about a keyword that is not known: write the one it resembles most, or leave it out."""
-    meant = get_close_matches(name, known, n=1)
-    return f"did you mean {meant[0]!r}?" if meant else "leave it out."
 
 
 def is_truncating(truncation: bool | str | None) -> bool:

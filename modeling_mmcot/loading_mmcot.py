@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers.utils import find_adapter_config_file
 
-from .configuration_mmcot import ROOT_FOLDER
+from .stage_records_mmcot import ROOT_FOLDER
 from .stages_mmcot import without_false_alarms
 
 

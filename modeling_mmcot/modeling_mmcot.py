@@ -16,10 +16,11 @@ from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPo
 from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
 
 from .card_mmcot import leave_card
-from .configuration_mmcot import ROOT_FOLDER, MMCoTConfig
+from .configuration_mmcot import MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 from .loading_mmcot import find_place, origin_of, stages_alone, with_names_in_memory
 from .parts_mmcot import load_language_model, load_vision_tower, part_classes, sort_arguments, unread_parameters
+from .stage_records_mmcot import ROOT_FOLDER
 
 
 if TYPE_CHECKING:

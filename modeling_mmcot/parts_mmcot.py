@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from .configuration_mmcot import MMCoTConfig
-from .keywords_mmcot import advice
+from .questions_mmcot import advice
 
 
 # What the configuration takes, `attn_implementation` being an argument of every configuration.

@@ -12,15 +12,22 @@ from transformers.pipelines.base import no_collate_fn
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 from transformers.utils import logging
 
-from .answering_mmcot import build_prompt, parse_stages, write_stages
-from .confidence_mmcot import Written, calibrated, log_confidence
-from .configuration_mmcot import ANSWER, RATIONALE, find_stage, in_order, require_mmcot
+from .allowed_mmcot import COUNTS, OWN_SETTINGS, STAGE_SETTINGS, check_kinds
+from .answering_mmcot import write_stages
+from .configuration_mmcot import require_mmcot
 from .explanation_mmcot import explain_answer
 from .images_mmcot import show
+from .outcome_mmcot import (
+    conclude_samples,
+    everything_written,
+    read_for_stages,
+    require_samples,
+    settings_by_stage,
+)
 from .processing_mmcot import MMCoTProcessor
-from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords, read_question
-from .samples_mmcot import SAMPLING, choose
-from .settings_mmcot import COUNTS, GENERATE_KEYWORDS, OWN_SETTINGS, STAGE_SETTINGS, check_kinds
+from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords
+from .settings_mmcot import GENERATE_KEYWORDS
+from .stage_records_mmcot import ANSWER, RATIONALE, find_stage, in_order
 from .stages_mmcot import StageModels
 from .streaming_mmcot import stream_pieces
 
@@ -214,24 +221,11 @@ class MMCoTPipeline(Pipeline):
     def preprocess(self, inputs: Mapping[str, Any] | Row) -> dict[str, Any]:  # type: ignore[override]
         """Checks a question and opens its pictures. Further columns of a data set's row are left alone."""
         try:
-            return {"example": self._read(inputs.value if isinstance(inputs, Row) else inputs)}
+            return {"example": read_for_stages(inputs.value if isinstance(inputs, Row) else inputs, self.stages)}
         except ValueError as error:
             # Not raised here: from a worker process it would come with the traceback of the worker in its text.
             place = f"inputs[{inputs.position}]: " if isinstance(inputs, Row) else ""
             return {"example": {"error": str(error), "place": place}}
-
-    def _read(self, row: Any) -> dict[str, Any]:
-        """A question with all that the stages of this model need."""
-        example = read_question(row)
-        needed = {earlier for stage in self.stages for earlier in find_stage(stage).reads}
-        if example["rationale"] is not None and RATIONALE not in needed:
-            raise ValueError("This model reads no 'rationale'; leave it out.")
-        if example["rationale"] is None and needed - self.stages.keys():
-            raise ValueError(
-                "This model answers from a rationale, but the one that writes it is not there: give a 'rationale', or "
-                "load a folder with both stages."
-            )
-        return example
 
     def _forward(  # type: ignore[override]
         self, model_inputs: dict[str, Any], num_samples: int = 1, on_error: str = "raise", **settings
@@ -243,34 +237,13 @@ class MMCoTPipeline(Pipeline):
                 raise ValueError(example["place"] + example["error"])
         asked = [example for example in examples if "error" not in example]
         if num_samples > 1:
-            self._require_samples(asked)
+            require_samples(self.stages, asked)
         copies = [example for example in asked for _ in range(num_samples)]
-        written = iter(
-            write_stages(self.stages, self.processor, copies, self._by_stage(settings, num_samples > 1))
-            if copies
-            else []
-        )
+        by_stage = settings_by_stage(settings, self.stages, num_samples > 1)
+        written = iter(write_stages(self.stages, self.processor, copies, by_stage) if copies else [])
         samples = [[] if "error" in example else list(islice(written, num_samples)) for example in examples]
         answers = {"example": examples, "samples": samples}
         return answers if batched else {name: values[0] for name, values in answers.items()}
-
-    def _by_stage(self, settings: Mapping[str, Any], sampled: bool) -> dict[str, dict[str, Any]]:
-        """The settings of each stage's `generate()`."""
-        own = {stage: settings.get(name, {}) for stage, name in STAGE_SETTINGS.items()}
-        if own[RATIONALE] and RATIONALE not in self.stages:
-            raise ValueError("rationale_kwargs are for a stage that writes rationales, which this model has not.")
-        common = {name: value for name, value in settings.items() if name not in STAGE_SETTINGS.values()}
-        by_stage = {stage: {**common, **own[ANSWER]} for stage in self.stages}
-        if RATIONALE in by_stage:
-            by_stage[RATIONALE] = {**(SAMPLING if sampled else {}), **common, **own[RATIONALE]}
-        return by_stage
-
-    def _require_samples(self, examples: Sequence[Mapping[str, Any]]) -> None:
-        """Refuses to sample rationales where there is nothing to sample, or no scores to average."""
-        if RATIONALE not in self.stages or not find_stage(self.answer_stage).only_answers:
-            raise ValueError("num_samples averages over rationales, which this model has no stage for; leave it out.")
-        if any(example["rationale"] is not None for example in examples):
-            raise ValueError("num_samples averages over rationales of the model; leave it out, or the 'rationale'.")
 
     def postprocess(  # type: ignore[override]
         self,
@@ -283,39 +256,15 @@ class MMCoTPipeline(Pipeline):
         example, samples = model_outputs["example"], model_outputs["samples"]
         if "error" in example:
             return {"error": example["error"]}
-        choices = example["choices"]
-        parts = [parse_stages(self.processor, written, choices) for written in samples]
-        written, part, agreement = samples[0], parts[0], {}
-        scores = written[self.answer_stage].scores
-        if len(samples) > 1:
-            choice = choose([list(each.values()) for each in samples], [each.given for each in parts])
-            written, part = samples[choice.sample], parts[choice.sample]
-            scores, agreement = choice.scores, {"agreement": choice.agreement}
-        confidence = calibrated(log_confidence(written.values(), part.given), self.model.config.confidence_temperature)
-        reason = reason_for_silence(part.given, choices, confidence, abstain_below)
-        index = part.index if reason is None else None
-        answer = {
-            "rationale": part.rationale,
-            "answer": part.answer if reason is None else None,
-            "choice": None if index is None else choices[index],
-            "choice_index": index,
-            "answer_text": part.answer_text,
-            "scores": scores,
-            "confidence": confidence,
-            **agreement,
-            "parsed": part.given is not None,
-            "reason": reason,
-        }
+        spoken, answer = conclude_samples(
+            self.processor, samples, example["choices"], self.model.config.confidence_temperature, abstain_below
+        )
+        written = samples[spoken]
         if return_all:
-            answer |= self._everything(example, written)
+            answer |= everything_written(self.processor, example, written, self.stages)
         if explain:
             answer["explanation"] = explain_answer(self.stages, self.processor, example, written)
         return answer
-
-    def _everything(self, example: Mapping[str, Any], written: Mapping[str, Written]) -> dict[str, Any]:
-        """By stage, what it read and what it wrote."""
-        prompts = {stage: build_prompt(self.processor, example, stage, written) for stage in in_order(self.stages)}
-        return {"prompts": prompts, "texts": {stage: each.text for stage, each in written.items()}}
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves a whole repository: both stages, the processor and the code.
@@ -342,22 +291,6 @@ class MMCoTPipeline(Pipeline):
 def gather(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Many items as one."""
     return {name: [item[name] for item in items] for name in items[0]}
-
-
-def reason_for_silence(
-    given: int | str | None, choices: Sequence[str], confidence: float | None, abstain_below: float | None
-) -> str | None:
-    """Why there is no answer; `None` where there is one."""
-    if given is None:
-        return "the text names no option, or several" if choices else "the text gives no answer in words, or several"
-    if abstain_below is None:
-        return None
-    if confidence is None:
-        raise ValueError(
-            "abstain_below looks at the confidence, and this answer has none: its model was not calibrated, or the "
-            "rationale is yours; leave abstain_below out."
-        )
-    return f"its confidence, {confidence:.2f}, is below {abstain_below}" if confidence < abstain_below else None
 
 
 def processor_of(model: "MMCoTForConditionalGeneration") -> MMCoTProcessor:

@@ -1,16 +1,13 @@
 """Every word the model reads or writes: prompts, targets, answers, and the tensors made from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 
-from .answers_mmcot import parse_answer
 from .chat_mmcot import CHAT_TEMPLATE
-from .configuration_mmcot import BECAUSE, RATIONALE, STAGES, Stage, find_stage
-from .free_answers_mmcot import answer_words, read_free_answer
 from .images_mmcot import to_rgb
 from .keywords_mmcot import (
     PADDING_KEYWORDS,
@@ -21,20 +18,11 @@ from .keywords_mmcot import (
     pad_rows,
     sort_keywords,
 )
-from .prompt_mmcot import (
-    NO_CONTEXT,
-    STATEMENT,
-    Prompt,
-    Truncation,
-    check_lengths,
-    droppable,
-    flatten,
-    join_parts,
-    letter,
-)
+from .prompt_mmcot import Truncation, check_lengths, cut_target, kept_positions
+from .wording_mmcot import Wording
 
 
-class MMCoTProcessor(ProcessorMixin):
+class MMCoTProcessor(Wording, ProcessorMixin):
     """Turns examples into prompts, prompts and pictures into tensors, and generated text into answers.
 
     An example is a mapping with ScienceQA's columns: `question`, `choices` (list of strings), `answer` (index), and
@@ -74,91 +62,6 @@ class MMCoTProcessor(ProcessorMixin):
         self.truncation = Truncation()
         # A tokenizer may have been saved with a limit in its state; the first call without one takes it away.
         self.tokenizer("")
-
-    def build_prompt(
-        self, example: Mapping[str, Any], stage: str, rationale: str | None = None, **written: str
-    ) -> Prompt:
-        """The text the model reads.
-
-        Args:
-            example: the problem.
-            stage: one of `rationale`, `answer`, `direct`, `rationale_answer`, `answer_rationale`.
-            rationale: for a stage that reads it, what stage 1 wrote; the example's own rationale where not given.
-            written: the same of other stages, each under its name.
-
-        Raises:
-            ValueError: for an unknown stage.
-        """
-        asked, read = find_stage(stage), {find_stage(name).name: text for name, text in written.items()}
-        read |= {} if rationale is None else {RATIONALE: rationale}
-        context = " ".join(filter(None, [example.get("hint"), example.get("caption")]))
-        options = [f"({letter(i)}) {text}" for i, text in enumerate(example.get("choices") or ())]
-        parts = [
-            ("question", f"Question: {example['question']}"),
-            ("", "Context:"),
-            ("context", context.strip() or NO_CONTEXT),
-            ("options", " ".join(["Options:", *options]) if options else ""),
-        ]
-        for earlier in asked.reads:
-            text = read[earlier] if earlier in read else self._fill_target(example, STAGES[earlier])
-            parts += [("", STAGES[earlier].cue), (earlier, self.parse_rationale(text))]
-        return join_parts([*parts, ("", asked.cue)])
-
-    def build_target(self, example: Mapping[str, Any], stage: str) -> str:
-        """The text the model is to write; see [`~MMCoTProcessor.build_prompt`] for the arguments."""
-        asked = find_stage(stage)
-        if asked.writes_answer or not self.lecture:
-            return self._fill_target(example, asked)
-        # The official lecture format closes with a full stop of its own, even after an empty solution.
-        return self._fill_target(example, asked, stop="." if example.get("solution") else " .")
-
-    def _fill_target(self, example: Mapping[str, Any], stage: Stage, stop: str = "") -> str:
-        rationale = self.gold_rationale(example) + stop
-        answer = f"{STATEMENT} {answer_words(example)}." if stage.writes_answer else ""
-        return flatten(stage.target.format(rationale=rationale, answer=answer))
-
-    def option_targets(self, options: int, stage: str) -> list[str]:
-        """What a stage that only answers would write for each of so many options."""
-        return [self.build_target({"answer": index}, stage) for index in range(options)]
-
-    def gold_rationale(self, example: Mapping[str, Any]) -> str:
-        """The example's own rationale: its solution, after its lecture if the processor says so."""
-        texts = [example.get("lecture") if self.lecture else None, example.get("solution")]
-        rationale = " ".join(filter(None, texts))
-        return flatten(rationale.replace("\n", "\\n") if self.newline == "official" else rationale)
-
-    def parse_rationale(self, text: str) -> str:
-        """A generated rationale without the cue it starts with."""
-        return flatten(text).removeprefix(STAGES[RATIONALE].cue).strip()
-
-    def split_output(self, text: str, stage: str) -> tuple[str | None, str]:
-        """What a stage wrote, as its rationale (`None` where the stage writes none) and the text of its answer."""
-        asked = find_stage(stage)
-        if asked.only_answers:
-            return None, text
-        rationale, answer = text, ""
-        if BECAUSE in asked.target:
-            answer, _, rationale = text.partition(BECAUSE)
-        elif asked.writes_answer:
-            rationale, statement, rest = text.rpartition(STATEMENT)
-            answer = statement + rest
-        return self.parse_rationale(rationale), answer.strip()
-
-    @staticmethod
-    def parse_answer(text: str, choices: Sequence[str]) -> int | None:
-        """Index of the option a generated text names, or `None` where it names none or several.
-
-        A letter counts first (`The answer is (B).`, `B`, or the only `(B)` in the text), then an option's own words.
-        """
-        return parse_answer(text, choices)
-
-    @staticmethod
-    def parse_free_answer(text: str) -> str | None:
-        """The answer to a question without options in a generated text, in words (`The answer is 42.`, or `42`).
-
-        `None` where there is none, or several, and where it is the letter of an option.
-        """
-        return read_free_answer(text)
 
     def __call__(
         self, images: Any = None, text: str | Sequence[str] | None = None, **kwargs: Unpack[ProcessingKwargs]
@@ -242,21 +145,14 @@ class MMCoTProcessor(ProcessorMixin):
         return shortened
 
     def _cut(self, prompt: str, row: dict[str, list], max_length: int) -> dict[str, list]:
-        surplus = len(row["input_ids"]) - max_length
-        if surplus <= 0:
-            return row
-        dropped = set(droppable(prompt, row["offset_mapping"])[:surplus])
-        return {
-            name: [value for position, value in enumerate(values) if position not in dropped]
-            for name, values in row.items()
-        }
+        kept = kept_positions(prompt, row["offset_mapping"], max_length)
+        return {name: [values[position] for position in kept] for name, values in row.items()}
 
     def encode_targets(self, targets: Sequence[str]) -> torch.Tensor:
         """Labels `(batch, target)`; a target that is too long keeps its end-of-sequence token."""
         # Not cut by the tokenizer: it keeps the limit as a state, which threads that encode prompts would share.
         rows = self.tokenizer(list(targets), return_token_type_ids=False, verbose=False)["input_ids"]
-        longest = self.max_target_length
-        rows = [row if len(row) <= longest else [*row[: longest - 1], row[-1]] for row in rows]
+        rows = [cut_target(row, self.max_target_length) for row in rows]
         width = max(map(len, rows))
         return torch.tensor([row + [-100] * (width - len(row)) for row in rows])
 

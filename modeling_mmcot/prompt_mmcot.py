@@ -93,6 +93,18 @@ def droppable(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
     return sorted(positions[1:-1], key=lambda position: abs(position - middle))
 
 
+def kept_positions(prompt: str, offsets: Sequence[tuple[int, int]], limit: int) -> list[int]:
+    """Positions of the tokens that a prompt keeps for it to have so many, or more where it may not lose enough."""
+    surplus = max(0, len(offsets) - limit)
+    dropped = set(droppable(prompt, offsets)[:surplus]) if surplus else ()
+    return [position for position in range(len(offsets)) if position not in dropped]
+
+
+def cut_target(ids: list[int], longest: int) -> list[int]:
+    """The tokens of a target, at most so many; one that is too long keeps its end-of-sequence token."""
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
 def check_lengths(prompts: Sequence[str], lengths: Sequence[int], limit: int) -> None:
     """Refuses prompts that stayed much longer than the limit that they were cut to."""
     most = max(MAX_TOKENS, limit)

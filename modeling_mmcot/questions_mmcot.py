@@ -1,14 +1,13 @@
 """A question as users ask it: checked, and brought into the form of an example."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from .images_mmcot import show, to_rgb
-from .keywords_mmcot import advice
 
 
 TEXTS = ("context", "hint", "caption", "rationale")
@@ -111,3 +110,9 @@ def check_pipeline_keywords(given: Iterable[str], known: Sequence[str]) -> None:
             raise ValueError(
                 f"{name!r} is neither part of a question nor an argument of generate(); {advice(name, known)}"
             )
+
+
+def advice(name: str, known: Collection[str]) -> str:
+    """What to do about a keyword that is not known: write the one it resembles most, or leave it out."""
+    meant = get_close_matches(name, known, n=1)
+    return f"did you mean {meant[0]!r}?" if meant else "leave it out."

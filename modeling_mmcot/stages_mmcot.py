@@ -11,7 +11,8 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import has_file, logging
 
-from .configuration_mmcot import ROOT_FOLDER, stages_are_adapters
+from .configuration_mmcot import stages_are_adapters
+from .stage_records_mmcot import ROOT_FOLDER
 
 
 if TYPE_CHECKING:

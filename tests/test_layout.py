@@ -134,7 +134,7 @@ def test_a_name_means_one_thing_in_all_folders():
     folders = {}
     for path in SOURCES:
         for node in tree_of(path).body:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name != "__getattr__":
                 folders.setdefault(node.name, set()).add(path.relative_to(ROOT).parts[0])
     assert {name: places for name, places in folders.items() if len(places) > 1} == {}
 

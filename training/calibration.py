@@ -1,8 +1,8 @@
 """How sure answers may sound: one temperature for their confidences, fitted on examples that were not learned."""
 
 from ..evaluation.confidence import fit_temperature
-from ..modeling_mmcot.answering_mmcot import parse_stages
 from ..modeling_mmcot.confidence_mmcot import log_confidence
+from ..modeling_mmcot.outcome_mmcot import parse_stages
 from .rationales import written_by
 from .run import Run
 from .train_model import TrainedModel

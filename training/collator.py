@@ -11,8 +11,8 @@ from ..data.examples import STAGE, written_column
 from ..inference.features import FeatureCache
 from ..inference.generation import image_inputs
 from ..modeling_mmcot import MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import STAGES
 from ..modeling_mmcot.prompt_mmcot import Prompt
+from ..modeling_mmcot.stage_records_mmcot import STAGES
 
 
 def written_texts(dataset: datasets.Dataset, stage: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from ..configuration.recipe_file import ORIGIN
 from ..configuration.repository import Repository, find_repository
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from transformers import (
 
 from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe, StageArguments
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import CHAIN, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import CHAIN, RATIONALE
 from .origin import Origin
 from .start import fast_start
 from .tokenizer import train_tokenizer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..configuration import LoraArguments, Recipe, RecipeError, StageArguments
 from ..configuration.recipe import ONE_STAGE
-from ..modeling_mmcot.configuration_mmcot import CHAIN, RATIONALE, STAGES
+from ..modeling_mmcot.stage_records_mmcot import CHAIN, RATIONALE, STAGES
 from .origin import Origin
 
 

@@ -7,7 +7,7 @@ import datasets
 from ..data.examples import certainty_column, written_column
 from ..inference.row_files import BATCHES_PER_CHUNK, Row, complete_rows
 from ..modeling_mmcot.confidence_mmcot import Written
-from ..modeling_mmcot.configuration_mmcot import RATIONALE, STAGES
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE, STAGES
 from .checkpoints import drop_checkpoints
 from .run import Run
 from .train_model import TrainedModel, load_model, train_into

@@ -17,7 +17,7 @@ from ..hub_card.card import library_versions
 from ..inference.generation import prediction_rows
 from ..inference.row_files import BATCHES_PER_CHUNK, complete_rows, write_rows
 from ..modeling_mmcot import MMCoTConfig, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, RATIONALE
 from .blind import answer_blindly
 from .collator import build_row_prompt
 from .curves import plot_curves

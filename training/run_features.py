@@ -10,7 +10,7 @@ from ..configuration import Recipe
 from ..inference.features import FeatureCache
 from ..inference.image_hashes import replace_images_by_hashes
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE
 from .origin import Origin, find_origin
 from .parts import build_processor, build_start, starting_seed
 from .plan import Plan, make_plan

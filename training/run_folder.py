@@ -16,7 +16,7 @@ from ..configuration.recipe_file import read_settings
 from ..configuration.repository import RECIPE_FILE
 from ..configuration.yaml_text import format_yaml
 from ..inference.disk import held_alone
-from ..modeling_mmcot.configuration_mmcot import CHAIN
+from ..modeling_mmcot.stage_records_mmcot import CHAIN
 from .plan import BOTH
 
 

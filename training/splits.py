@@ -8,7 +8,7 @@ from accelerate import PartialState
 
 from ..configuration import Recipe, RecipeError
 from ..data import load_data, require_options
-from ..modeling_mmcot.configuration_mmcot import STAGES
+from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .plan import Plan
 
 

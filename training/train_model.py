@@ -17,8 +17,8 @@ from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration
 from ..modeling_mmcot.confidence_mmcot import Written
-from ..modeling_mmcot.configuration_mmcot import RATIONALE, ROOT_FOLDER
 from ..modeling_mmcot.loading_mmcot import stages_alone
+from ..modeling_mmcot.stage_records_mmcot import RATIONALE, ROOT_FOLDER
 from ..modeling_mmcot.stages_mmcot import note_stages
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts

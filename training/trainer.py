@@ -20,7 +20,7 @@ from ..evaluation.metrics import accuracy, rouge_l_official
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.configuration_mmcot import STAGES
+from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .collator import MMCoTCollator, build_row_prompt, written_texts
 from .progress import TrainingProgress
 

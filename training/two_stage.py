@@ -12,7 +12,7 @@ from ..configuration import Recipe
 from ..configuration.repository import METRICS_FILE
 from ..hub_card.publish import create_repository, publish
 from ..inference.disk import full_disk_named
-from ..modeling_mmcot.configuration_mmcot import ANSWER, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, RATIONALE
 from .calibration import calibrate
 from .plan import BOTH
 from .rationales import cross_fit_rationales, generate_for_next_stage

@@ -9,7 +9,7 @@ import yaml
 import mmcot
 from mmcot.configuration import DataArguments, LoraArguments, Recipe, RecipeError, StageArguments, load_recipe
 from mmcot.configuration.annotations import alternatives, annotations_of
-from mmcot.modeling_mmcot.configuration_mmcot import CHAIN, STAGES
+from mmcot.modeling_mmcot.stage_records_mmcot import CHAIN, STAGES
 
 
 PACKAGED = sorted((Path(mmcot.__file__).parent / "configuration").glob("*.yaml"))

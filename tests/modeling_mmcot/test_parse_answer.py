@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from mmcot import MMCoTProcessor
 from mmcot.modeling_mmcot.answers_mmcot import find_option, outermost
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER, STAGES
 from mmcot.modeling_mmcot.prompt_mmcot import flatten, letter
+from mmcot.modeling_mmcot.stage_records_mmcot import ANSWER, ANSWER_RATIONALE, DIRECT, RATIONALE_ANSWER, STAGES
 
 
 COLOURS = ("red", "dark red", "blue")

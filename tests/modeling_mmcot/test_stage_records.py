@@ -3,7 +3,7 @@
 import pytest
 
 from mmcot.configuration.metrics import METRICS
-from mmcot.modeling_mmcot.configuration_mmcot import ANSWER, CHAIN, RATIONALE, STAGES, Stage, find_stage, in_order
+from mmcot.modeling_mmcot.stage_records_mmcot import ANSWER, CHAIN, RATIONALE, STAGES, Stage, find_stage, in_order
 
 
 PROBLEM = {"question": "Which?", "choices": ["red", "blue"], "answer": 1, "solution": "It is blue."}

@@ -5,8 +5,8 @@ from transformers import AutoTokenizer, ViTImageProcessorPil
 
 from mmcot import MMCoTProcessor
 from mmcot.data.sketchqa import SketchQAOptions, compose
-from mmcot.modeling_mmcot.configuration_mmcot import STAGES
 from mmcot.modeling_mmcot.prompt_mmcot import letter
+from mmcot.modeling_mmcot.stage_records_mmcot import STAGES
 from mmcot.training.tokenizer import train_tokenizer
 
 
