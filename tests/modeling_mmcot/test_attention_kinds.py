@@ -1,9 +1,20 @@
-"""The kinds of attention that transformers offers: a model can what all of its parts can."""
+"""What a model says it can: kinds of attention, compiling as one graph. It is what all of its parts can."""
+
+import inspect
 
 import pytest
 import torch
 from torch.testing import assert_close
-from transformers import BartConfig, T5Config, ViTConfig
+from transformers import (
+    BartConfig,
+    ConditionalDetrModel,
+    DeformableDetrModel,
+    DetrModel,
+    LongT5Config,
+    RTDetrModel,
+    T5Config,
+    ViTConfig,
+)
 
 from ..towers import TOWERS
 
@@ -34,6 +45,27 @@ def test_model_can_what_its_parts_can(make_model, text, tower, flash, flex):
     vision = {"vision_config": TOWERS[tower][0]()} if tower else {"vision_config": None, "image_feature_size": 24}
     model = make_model(text_config=text.to_dict(), **vision)
     assert [model._supports_flash_attn, model._supports_flex_attn] == [flash, flex]
+
+
+@pytest.mark.parametrize(
+    ("text", "tower", "claimed"),
+    [
+        (T5, "vit", True),
+        (T5, "dinov2", True),
+        (T5, None, True),
+        (T5, "detr", False),
+        (LongT5Config(vocab_size=128, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=2), "vit", False),
+    ],
+)
+def test_one_graph_is_claimed_where_all_parts_can(make_model, text, tower, claimed):
+    vision = {"vision_config": TOWERS[tower][0]()} if tower else {"vision_config": None, "image_feature_size": 24}
+    assert make_model(text_config=text.to_dict(), **vision)._can_compile_fullgraph == claimed
+
+
+@pytest.mark.parametrize("kind", [ConditionalDetrModel, DeformableDetrModel, DetrModel, RTDetrModel])
+def test_no_image_encoder_for_padded_pictures_claims_one_graph(kind):
+    assert "pixel_mask" in inspect.signature(kind.forward).parameters
+    assert not kind._can_compile_fullgraph
 
 
 def test_flash_attention_of_a_t5_is_refused_before_a_package_is_asked_for(make_model):
