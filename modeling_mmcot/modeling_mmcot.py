@@ -53,7 +53,9 @@ class MMCoTPreTrainedModel(PreTrainedModel):
     input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
     _supports_sdpa = True
-    _can_compile_fullgraph = True  # where the parts can, see below
+    _can_compile_fullgraph = True  # where the parts can: no image encoder for padded pictures, such as DETR, does
+    # None but the language model's own. `None` would tell peft that no other place has the tokens that it trains.
+    _tied_weights_keys: dict[str, str] = {}
     # What `from_pretrained` was asked for: the models of further stages come from the same folder or commit.
     origin: dict[str, Any] = {}
 
@@ -130,7 +132,6 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         # A T5 has no flash attention because of its position bias, and claims flex attention, where it goes wrong: it
         # has one row, and is read as if there were one for each question.
         self._supports_flex_attn = self._supports_flash_attn and all(part._supports_flex_attn for part in parts)
-        # No image encoder that is made for padded pictures can, such as DETR: those are looked at uncompiled.
         self._can_compile_fullgraph = all(part._can_compile_fullgraph for part in parts)
         super().__init__(config)
         self.language_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
