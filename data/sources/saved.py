@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
+import pyarrow as pa
 
 from ..rows import RawRow, readable
 from ..source import Layout, Source
@@ -54,11 +56,17 @@ def read_parts(name: str, parts: Mapping[str | None, datasets.Dataset], images: 
     for split, dataset in parts.items():
         classes = {key: kind for key, kind in dataset.features.items() if isinstance(kind, datasets.ClassLabel)}
         tables = dataset.with_format("arrow").iter(batch_size=100)
-        for position, values in enumerate(row for table in tables for row in table.to_pylist()):
+        for position, values in enumerate(row for table in tables for row in sound_rows(table)):
             for key, kind in classes.items():
                 if values[key] is not None:
                     values[key] = kind.int2str(values[key])
             yield RawRow(f"{name} ({split})" if split else name, position, position, values, split, images)
+
+
+def sound_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of an Arrow table that may be damaged."""
+    table.validate(full=True)  # otherwise a place beyond the data ends the process, or reads what lies there
+    return table.to_pylist()
 
 
 SAVED = Layout("a folder written by save_to_disk", find_saved)

@@ -1,6 +1,7 @@
 """Files that cannot be used: each is named, with what is wrong with it and what to do."""
 
 import json
+import struct
 
 import datasets
 import pyarrow as pa
@@ -100,11 +101,19 @@ SAVED_DAMAGE = {
     "cut state": lambda folder: cut(folder / "state.json"),
     "state of another shape": lambda folder: (folder / "state.json").write_text("[]"),
     "data of another shape": lambda folder: next(folder.glob("*.arrow")).write_bytes(b"x" * 999),
+    "text of negative length": lambda folder: move_text(folder, -7),
+    "text beyond the data": lambda folder: move_text(folder, 999_999),
 }
 
 
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def move_text(folder, end):
+    """Lets the second hint end elsewhere."""
+    path = next(folder.glob("*.arrow"))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<2i", 200, 400), struct.pack("<2i", 200, end)))
 
 
 @pytest.mark.parametrize("damage", SAVED_DAMAGE)
