@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
     revision = options.revision
     model = find_model(options.model, revision) if options.model else ""
     find_dataset(options.dataset)
+    from ..configuration.metrics import scored_kinds
     from ..configuration.repository import PREDICTIONS_FILE
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
@@ -72,5 +73,6 @@ def run(options: argparse.Namespace) -> None:
         options.predictions, dataset, options.output, options.by, encoder, compared, ablated, blank, train
     )
     if options.update_card:
-        add_ablations(Path(model), metrics["ablations"], conclude(metrics["ablations"]))
-    print(f"{metrics['verdict']}\n{headline(metrics)}\nThe report is {options.output / 'report.html'}.")
+        for kind, scores in scored_kinds(metrics):
+            add_ablations(Path(model), scores["ablations"], conclude(scores["ablations"]), kind)
+    print(f"{headline(metrics)}\nThe report is {options.output / 'report.html'}.")

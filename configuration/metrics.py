@@ -3,7 +3,7 @@
 A new score of rationales is a record here and, under its name, a function in `evaluation/metrics.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,15 @@ class Metric:
 
 
 ACCURACY = Metric("accuracy", "accuracy", "share of the problems answered right", percent=True)
+EXACT_MATCH = Metric(
+    "exact_match", "exact match", "share of the problems without options answered right", percent=True
+)
+DIRECT_ANSWER = Metric(
+    "direct_answer",
+    "direct answer",
+    "full marks for what three of ten people said, as in A-OKVQA",
+    percent=True,
+)
 CONCLUSION = Metric(
     "conclusion", "right conclusion", "share of the rationales that come to the gold ones' conclusion", percent=True
 )
@@ -60,7 +69,7 @@ SIMILARITY = Metric("similarity", "similarity", "cosine of sentence embeddings")
 METRICS = {
     metric.name: metric
     for metric in (
-        *(ACCURACY, CONCLUSION, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4),
+        *(ACCURACY, EXACT_MATCH, DIRECT_ANSWER, CONCLUSION, ROUGE_L_STEMMED, ROUGE_L_OFFICIAL, BLEU_1, BLEU_4),
         *(SIMILARITY, CALIBRATION_ERROR, AUROC),
     )
 }
@@ -114,3 +123,57 @@ CLASSES = {
         AVERAGE,
     )
 }
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Problems with options, or those without. Each kind is scored by itself, and nothing is said of both together.
+
+    Args:
+        key: of its scores in `metrics.json`; those of problems with options stand at the top.
+        title: its heading.
+        score: what its right answers are counted as.
+    """
+
+    key: str
+    title: str
+    score: Metric
+
+    def say(self, sentence: str) -> str:
+        """A sentence on problems of this kind, where it may stand beside one on the other."""
+        return sentence if self is WITH_OPTIONS else f"Without options: {sentence}"
+
+    def contains(self, example: Mapping[str, Any]) -> bool:
+        """Whether an example is of this kind."""
+        return bool(example["choices"]) == (self is WITH_OPTIONS)
+
+
+WITH_OPTIONS = Kind("", "Problems with options", ACCURACY)
+WITHOUT_OPTIONS = Kind("without_options", "Problems without options", EXACT_MATCH)
+KINDS = (WITH_OPTIONS, WITHOUT_OPTIONS)
+
+
+def scored_kinds(metrics: Mapping[str, Any]) -> Iterator[tuple[Kind, Mapping[str, Any]]]:
+    """The kinds of problems that `metrics.json` has scores of, and these scores."""
+    if WITHOUT_OPTIONS.key not in metrics or "chance" in metrics:
+        yield WITH_OPTIONS, metrics
+    if WITHOUT_OPTIONS.key in metrics:
+        yield WITHOUT_OPTIONS, metrics[WITHOUT_OPTIONS.key]
+
+
+def add_to_kinds(metrics: Mapping[str, Any], further: Callable[[Kind], Mapping[str, Any]]) -> dict[str, Any]:
+    """What `metrics.json` holds, with what a function gives for each kind of problems."""
+    whole = dict(metrics)
+    for kind, scores in scored_kinds(metrics):
+        if kind is WITH_OPTIONS:
+            whole |= further(kind)
+        else:
+            whole[kind.key] = {**scores, **further(kind)}
+    return whole
+
+
+def open_kinds(metrics: Mapping[str, Any], opening: Callable[[Kind], Mapping[str, Any]]) -> dict[str, Any]:
+    """The same, where for each kind that comes first."""
+    opened = {kind: {**opening(kind), **scores} for kind, scores in scored_kinds(metrics)}
+    whole = opened.pop(WITH_OPTIONS, dict(metrics))
+    return whole | {kind.key: scores for kind, scores in opened.items()}

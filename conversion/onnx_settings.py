@@ -153,6 +153,7 @@ def engine_settings(
         "precision": precision,
         "image_feature_size": config.image_feature_size,
         "confidence_temperature": config.confidence_temperature,
+        "words_temperature": config.words_temperature,
         "stages": list(stages),
         "words": {
             "newline": processor.newline,

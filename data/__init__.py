@@ -1,7 +1,7 @@
 """Data sets from anywhere, as splits of examples with ScienceQA's columns."""
 
 from .loading import Data, load_data, load_splits
-from .splits import pick_split, require_options
+from .splits import has_answers, pick_split
 
 
-__all__ = ["Data", "load_data", "load_splits", "pick_split", "require_options"]
+__all__ = ["Data", "has_answers", "load_data", "load_splits", "pick_split"]

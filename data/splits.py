@@ -43,24 +43,11 @@ def sort_splits(splits: Mapping[str, datasets.Dataset]) -> datasets.DatasetDict:
     return datasets.DatasetDict({name: splits[name] for name in names})
 
 
-def require_options(dataset: datasets.Dataset, name: str) -> None:
-    """Refuses a split with questions that have no options.
-
-    Args:
-        name: what the message calls the split.
-
-    Raises:
-        ValueError: for such a question; the message has its id.
-    """
-    if ACCEPTED_ANSWERS not in dataset.column_names:
-        return
-    examples = dataset.select_columns(["id", "choices"])
-    without = [example["id"] for example in examples if not example["choices"]]
-    if without:
-        raise ValueError(
-            f"{name} has {len(without)} questions without options, the first with the id {without[0]!r}; leave them "
-            "out: models choose among options so far."
-        )
+def has_answers(dataset: datasets.Dataset) -> list[bool]:
+    """For each example whether its right answer is known: the position of an option, or accepted texts."""
+    columns = [name for name in ("answer", ACCEPTED_ANSWERS) if name in dataset.column_names]
+    rows = dataset.select_columns(columns)
+    return [row["answer"] is not None or bool(row.get(ACCEPTED_ANSWERS)) for row in rows]
 
 
 def pick_split(splits: Mapping[str, datasets.Dataset], name: str) -> datasets.Dataset:

@@ -48,12 +48,14 @@ class About:
     @property
     def quality(self) -> str:
         """How good the model was found to be, as Markdown."""
-        if "accuracy" not in self.metrics:
+        known = [(scores, name) for scores, name in kinds_of(self.metrics) if name in scores]
+        if not known:
             return (
                 "Nothing is known of how good this model is: it has no `metrics.json`. Ask it what you know yourself."
             )
-        return "\n".join(
-            [score_sentence(self.metrics), "", *class_table(self.metrics), "", *trust_lines(self.metrics)]
+        return "\n\n".join(
+            "\n".join([score_sentence(scores, name), "", *class_table(scores, name), "", *trust_lines(scores)])
+            for scores, name in known
         )
 
 
@@ -90,24 +92,34 @@ def commit_of(path: Path) -> str | None:
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
 
 
-def score_sentence(metrics: dict[str, Any]) -> str:
+def kinds_of(metrics: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """The scores of problems with options and of those without, each with the name of the most important one."""
+    return [(metrics, "accuracy"), (metrics.get("without_options", {}), "exact_match")]
+
+
+def score_sentence(scores: dict[str, Any], name: str) -> str:
     """The most important score in a sentence."""
-    score = metrics["accuracy"]["average"]
+    score, guessing = scores[name]["average"], scores.get("chance")
+    kind = " without options" if guessing is None else ""
+    beside = "" if guessing is None else f"; guessing gives {guessing['average']:.1f} %"
     return (
-        f"**{score['value']:.1f} %** of {score['n']} problems that it had not seen were answered right (95 % interval "
-        f"{score['low']:.1f} to {score['high']:.1f}); guessing gives {metrics['chance']['average']:.1f} %."
+        f"**{score['value']:.1f} %** of {score['n']} problems{kind} that it had not seen were answered right (95 % "
+        f"interval {score['low']:.1f} to {score['high']:.1f}){beside}."
     )
 
 
-def class_table(metrics: dict[str, Any]) -> list[str]:
-    """Accuracy by class of problems."""
-    lines = ["| problems | right | 95 % interval | guessing | number |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, score in metrics["accuracy"].items():
+def class_table(scores: dict[str, Any], name: str) -> list[str]:
+    """Right answers by class of problems."""
+    chance = scores.get("chance")
+    guesses = [] if chance is None else ["guessing"]
+    head = ["problems", "right", "95 % interval", *guesses, "number"]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for group, score in scores[name].items():
         if "value" in score:
             interval = f"{score['low']:.1f} to {score['high']:.1f}"
-            guessing = metrics["chance"][name]
-            lines.append(f"| {name} | {score['value']:.1f} % | {interval} | {guessing:.1f} % | {score['n']} |")
-    return lines
+            guess = [] if chance is None else [f"{chance[group]:.1f} %"]
+            rows.append([group, f"{score['value']:.1f} %", interval, *guess, str(score["n"])])
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def trust_lines(metrics: dict[str, Any]) -> list[str]:

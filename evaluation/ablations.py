@@ -11,7 +11,7 @@ import datasets
 import numpy as np
 
 from ..configuration.ablations import ABLATIONS, ALL_EXAMPLES, FULL_SYSTEM, PICTURED, Ablation
-from ..configuration.metrics import ACCURACY
+from ..configuration.metrics import ACCURACY, Kind
 from ..data.image_column import has_image, without_images
 from ..inference.features import FeatureCache
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -64,6 +64,7 @@ def run_ablations(
             without_images(dataset).to_list(),
             [row["rationale"] or "" for row in full],
             [row["choice_index"] for row in full],
+            [row["answer"] for row in full],
             processor,
             seed,
         )
@@ -98,6 +99,7 @@ def measure_ablations(
     predictions: Sequence[Mapping[str, Any]],
     ablated: Mapping[str, Sequence[Mapping[str, Any]]],
     dataset: datasets.Dataset,
+    kind: Kind | None = None,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """What each ablation costs.
 
@@ -105,6 +107,7 @@ def measure_ablations(
         predictions: of the full system.
         ablated: what [`run_ablations`] returned.
         dataset: the examples, with labels.
+        kind: of those to measure on; by default all.
 
     Returns:
         By name, the full system first, and by group of examples (`all problems`, `with a picture`), each
@@ -113,7 +116,7 @@ def measure_ablations(
         the percentage of answers that go with them, of those that come to an option that was not the answer. The full
         system has accuracy alone.
     """
-    answered = match_predictions(predictions, dataset)
+    answered = match_predictions(predictions, dataset, kind)
     pictured = np.array([example["has_image"] for example in answered.examples])
     groups = {ALL_EXAMPLES: np.ones_like(pictured)}
     if pictured.any():
@@ -123,7 +126,7 @@ def measure_ablations(
     }
     table: dict[str, dict[str, dict[str, Any]]] = {FULL_SYSTEM: full}
     for name, rows in ablated.items():
-        again = match_predictions(rows, dataset)
+        again = match_predictions(rows, dataset, kind)
         table[name] = {group: measure_ablation(name, answered, again, members) for group, members in groups.items()}
     return table
 
@@ -132,20 +135,20 @@ def measure_ablation(
     name: str, answered: AnsweredExamples, again: AnsweredExamples, members: np.ndarray
 ) -> dict[str, Any]:
     """One ablation on a group of examples; see [`measure_ablations`]."""
-    before, after = positions(answered.chosen)[members], positions(again.chosen)[members]
+    both = zip(answered.chosen, again.chosen, strict=True)
+    answers = [pair for pair, member in zip(both, members, strict=True) if member]
     scores = {
         "accuracy": estimate(again.right[members], ACCURACY.scale),
         "difference": estimate_difference(again.right[members], answered.right[members], ACCURACY.scale),
-        "unchanged": estimate(before == after, ACCURACY.scale),
+        "unchanged": estimate([before == after for before, after in answers], ACCURACY.scale),
     }
     if name in ABLATIONS and ABLATIONS[name].rationales == "another":
-        suggested = positions(again.concluded)[members]
-        misled = (suggested >= 0) & (suggested != before)
-        if misled.any():
-            scores["follows"] = estimate((after == suggested)[misled], ACCURACY.scale)
+        suggested = [option for option, member in zip(again.concluded, members, strict=True) if member]
+        follows = [
+            after == option
+            for (before, after), option in zip(answers, suggested, strict=True)
+            if option is not None and option != before
+        ]
+        if follows:
+            scores["follows"] = estimate(follows, ACCURACY.scale)
     return scores
-
-
-def positions(options: Sequence[int | None]) -> np.ndarray:
-    """Positions of options as an array, -1 for none."""
-    return np.array([-1 if option is None else option for option in options])

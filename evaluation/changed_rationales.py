@@ -11,6 +11,7 @@ from typing import Any
 from ..configuration.ablations import Ablation
 from ..modeling_mmcot import MMCoTProcessor
 from ..modeling_mmcot.answers_mmcot import WORDS_BEGIN, WORDS_END, plain
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS, spellings
 from ..modeling_mmcot.prompt_mmcot import letter
 from .conclusions import conclusion, split_sentences
 
@@ -28,6 +29,7 @@ class Reasoned:
         examples: rows of the data set, without images.
         rationales: of the rationale stage, a text for each.
         choices: position of the option that each got as its answer; `None` for none.
+        answers: its letter, or the answer in words where there are no options; `None` for none.
         processor: of both stages.
         seed: of what is drawn.
     """
@@ -35,6 +37,7 @@ class Reasoned:
     examples: Sequence[Mapping[str, Any]]
     rationales: Sequence[str]
     choices: Sequence[int | None]
+    answers: Sequence[str | None]
     processor: MMCoTProcessor
     seed: int = 0
 
@@ -62,17 +65,29 @@ def beginnings(ablation: Ablation, reasoned: Reasoned) -> list[str]:
 
 
 def masked_rationales(_: Ablation, reasoned: Reasoned) -> list[str]:
-    """Each rationale with the names of all options masked: to mask one alone would tell it from the others."""
-    pairs = zip(reasoned.rationales, reasoned.examples, strict=True)
-    return [mask_options(text, example["choices"]) for text, example in pairs]
+    """Each rationale with the names of all options masked: to mask one alone would tell it from the others. Without
+    options, the answer that was given is masked, and those that are accepted."""
+    masked = []
+    for text, example, answer in zip(reasoned.rationales, reasoned.examples, reasoned.answers, strict=True):
+        if example["choices"]:
+            masked.append(mask_options(text, example["choices"]))
+        else:
+            answers = [*filter(None, [answer]), *example[ACCEPTED_ANSWERS]]
+            masked.append(mask_words(text, [word for each in answers for word in spellings(each)]))
+    return masked
 
 
 def mask_options(text: str, choices: Sequence[str]) -> str:
     """A text with every option, named by its words or by its letter in brackets, replaced by a mask."""
-    names = sorted({plain(choice) for choice in choices} - {""}, key=len, reverse=True)
+    return mask_words(text, choices, [rf"\({letter(index)}\)" for index in range(len(choices))])
+
+
+def mask_words(text: str, answers: Sequence[str], patterns: Sequence[str] = ()) -> str:
+    """A text with all answers in it, and what fits a pattern, replaced by a mask."""
+    names = sorted({plain(answer) for answer in answers} - {""}, key=len, reverse=True)
     words = [f"{WORDS_BEGIN}{re.escape(name)}{WORDS_END}" for name in names]
-    letters = [rf"\({letter(index)}\)" for index in range(len(choices))]
-    return re.sub("|".join([*words, *letters]), MASK, text, flags=re.IGNORECASE)
+    every = "|".join([*words, *patterns])
+    return re.sub(every, MASK, text, flags=re.IGNORECASE) if every else text
 
 
 def foreign_rationales(_: Ablation, reasoned: Reasoned) -> list[str]:

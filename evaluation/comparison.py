@@ -7,24 +7,28 @@ import datasets
 import numpy as np
 from scipy import stats
 
-from ..configuration.metrics import ACCURACY
+from ..configuration.metrics import ACCURACY, Kind
 from .intervals import estimate, estimate_difference
 from .predictions import match_predictions
 
 
 def compare_predictions(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], dataset: datasets.Dataset
+    first: Sequence[Mapping[str, Any]],
+    second: Sequence[Mapping[str, Any]],
+    dataset: datasets.Dataset,
+    kind: Kind | None = None,
 ) -> dict[str, Any]:
     """Compares the answers of two systems, example by example; a missing or unparsed answer is wrong.
 
     Args:
         first, second: predictions, see [`match_predictions`].
         dataset: the examples they answer, with labels.
+        kind: of the examples to compare on; by default all.
 
     Returns:
         See [`compare_outcomes`].
     """
-    return compare_outcomes(match_predictions(first, dataset).right, match_predictions(second, dataset).right)
+    return compare_outcomes(*(match_predictions(each, dataset, kind).right for each in (first, second)))
 
 
 def compare_outcomes(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:

@@ -7,10 +7,22 @@ from typing import Any
 import datasets
 
 from ..configuration.ablations import BLANK
-from ..configuration.metrics import ACCURACY, AUROC, AVERAGE, CALIBRATION_ERROR
+from ..configuration.metrics import (
+    ACCURACY,
+    AUROC,
+    AVERAGE,
+    CALIBRATION_ERROR,
+    DIRECT_ANSWER,
+    WITH_OPTIONS,
+    Kind,
+    add_to_kinds,
+    open_kinds,
+    scored_kinds,
+)
 from .ablations import measure_ablations
 from .baselines import judge
 from .comparison import compare_predictions
+from .findings import conclude
 from .predictions import read_predictions
 from .report import write_report
 from .scores import evaluate
@@ -46,22 +58,38 @@ def evaluate_file(
         ValueError: as [`read_predictions`] and [`evaluate`] do.
     """
     predictions = read_predictions(path)
-    comparison = None
-    if compare_path is not None:
-        others = read_predictions(compare_path)
-        comparison = {"other": Path(compare_path).name, **compare_predictions(predictions, others, dataset)}
-    ablations = measure_ablations(predictions, ablated, dataset) if ablated else None
+    others = None if compare_path is None else read_predictions(compare_path)
     blank = (ablated or {}).get(BLANK.name, blank)
-    metrics = judge(predictions, dataset, blank, train) | evaluate(predictions, dataset, by, encoder)
-    return write_report(output, predictions, dataset, metrics, ablations, comparison)
+
+    def compared(kind: Kind) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if ablated:
+            ablations = measure_ablations(predictions, ablated, dataset, kind)
+            found |= {"ablations": ablations, **conclude(ablations)}
+        if others is not None:
+            other = Path(str(compare_path)).name
+            found["comparison"] = {"other": other, **compare_predictions(predictions, others, dataset, kind)}
+        return found
+
+    metrics = evaluate(predictions, dataset, by, encoder)
+    metrics = open_kinds(metrics, lambda kind: judge(predictions, dataset, blank, train, kind))
+    return write_report(output, predictions, dataset, add_to_kinds(metrics, compared))
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
-    """The scores in words."""
-    score = metrics[ACCURACY.name][AVERAGE.name]
-    guessing = metrics["chance"][AVERAGE.name]
+    """Verdict and scores in words, for each kind of problems."""
+    lines = []
+    for kind, scores in scored_kinds(metrics):
+        lines += [kind.say(scores["verdict"])] if "verdict" in scores else []
+        lines.append(scores_in_words(kind, scores))
+    return "\n".join(lines)
+
+
+def scores_in_words(kind: Kind, scores: Mapping[str, Any]) -> str:
+    """The scores of a kind of problems in words."""
+    score = scores[kind.score.name][AVERAGE.name]
     right = round(score["value"] * score["n"] / ACCURACY.scale)
-    confidence = metrics["confidence"]
+    confidence = scores["confidence"]
     trust = ""
     if confidence:
         error, tells_apart = confidence[CALIBRATION_ERROR.name], confidence[AUROC.name]
@@ -69,9 +97,15 @@ def headline(metrics: Mapping[str, Any]) -> str:
         trust += (
             "." if tells_apart is None else f" and tell right from wrong with an AUROC of {AUROC.text(tells_apart)}."
         )
+    beside, problems, unread = "", "problems without options", "cannot be read"
+    if kind is WITH_OPTIONS:
+        beside = f"; guessing gives {ACCURACY.text(scores['chance'][AVERAGE.name])}"
+        problems, unread = "problems", "name no option"
+    elif DIRECT_ANSWER.name in scores:
+        beside = f"; the direct-answer score is {DIRECT_ANSWER.text(scores[DIRECT_ANSWER.name]['value'])}"
     return (
-        f"{right} of {score['n']} problems right: {ACCURACY.text(score['value'])}, 95 % interval "
-        f"{ACCURACY.interval(score)} %; guessing gives {ACCURACY.text(guessing)}. "
-        f"{metrics['unparsed']} answers name no option and {metrics['missing']} are missing; both count as wrong."
+        f"{right} of {score['n']} {problems} right: {ACCURACY.text(score['value'])}, 95 % interval "
+        f"{ACCURACY.interval(score)} %{beside}. "
+        f"{scores['unparsed']} answers {unread} and {scores['missing']} are missing; both count as wrong."
         f"{trust}"
     )

@@ -118,12 +118,6 @@ RATIONALE_SCORES: dict[str, Callable[[str, str], float]] = {
 }
 
 
-def accuracy(predicted: Sequence[int | None], expected: Sequence[int]) -> float:
-    """Percentage of right answers; an unparsed one (`None`) is wrong."""
-    right = sum(guess == truth for guess, truth in zip(predicted, expected, strict=True))
-    return 100 * right / len(expected)
-
-
 def chance(choices: Sequence[Sequence[str]]) -> float:
     """Percentage that guessing at random gets right: the mean of one over the number of options."""
     return 100 * sum(1 / len(options) for options in choices) / len(choices)

@@ -24,26 +24,28 @@ def score_pairs(answered: AnsweredExamples) -> dict[str, Any]:
         Nothing where no two examples share a value of the column `pair`. Else `pairs`, in percent of them, each
         `{"value", "n", "low", "high"}`: `both_right`; `answer_flips`, where two answers name different options;
         `rationale_flips`, where two rationales come to different options; and `chance`, how often guessing gets both
-        right. Where the examples have the column `contradicted` also `contradicted`, in percent of the `n` statements
-        of all rationales: those that the picture contradicts.
+        right; the last two only where there are options. Where the examples have the column `contradicted` also
+        `contradicted`, in percent of the `n` statements of all rationales: those that the picture contradicts.
     """
     pairs = find_pairs(answered.examples)
     if not pairs:
         return {}
-    right = answered.right
-    chosen, concluded = (in_words(options, answered.examples) for options in (answered.chosen, answered.concluded))
+    right, options = answered.right, [len(example["choices"]) for example in answered.examples]
+    chosen, concluded = (in_words(given, answered.examples) for given in (answered.chosen, answered.concluded))
     scores = {
         BOTH_RIGHT.name: [right[first] and right[second] for first, second in pairs],
         ANSWER_FLIPS.name: [flips(chosen[first], chosen[second]) for first, second in pairs],
-        RATIONALE_FLIPS.name: [flips(concluded[first], concluded[second]) for first, second in pairs],
     }
+    if all(options):
+        scores[RATIONALE_FLIPS.name] = [flips(concluded[first], concluded[second]) for first, second in pairs]
     wrong = contradicted_statements(answered)
     if wrong:
         scores[CONTRADICTED.name] = wrong
-    options = [[len(answered.examples[place]["choices"]) for place in pair] for pair in pairs]
-    guessing = float(np.mean([1 / (first * second) for first, second in options]))
-    found = {name: estimate(values, PAIR_METRICS[name].scale) for name, values in scores.items()}
-    return {"pairs": found | {"chance": BOTH_RIGHT.scale * guessing}}
+    found: dict[str, Any] = {name: estimate(values, PAIR_METRICS[name].scale) for name, values in scores.items()}
+    if all(options):
+        guessing = float(np.mean([1 / (options[first] * options[second]) for first, second in pairs]))
+        found["chance"] = BOTH_RIGHT.scale * guessing
+    return {"pairs": found}
 
 
 def find_pairs(examples: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
@@ -60,11 +62,11 @@ def flips(first: str | None, second: str | None) -> bool:
     return first is not None and second is not None and first != second
 
 
-def in_words(options: Sequence[int | None], examples: Sequence[Mapping[str, Any]]) -> list[str | None]:
-    """The options of examples in words; `None` for none."""
+def in_words(given: Sequence[int | str | None], examples: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """The answers to examples in words; `None` for none."""
     return [
-        None if option is None else plain(example["choices"][option])
-        for option, example in zip(options, examples, strict=True)
+        plain(example["choices"][answer]) if isinstance(answer, int) else answer
+        for answer, example in zip(given, examples, strict=True)
     ]
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import datasets
 import numpy as np
 
+from ..configuration.metrics import Kind
 from ..data.image_column import has_image, without_images
 from ..data.rows import shorten
-from ..modeling_mmcot import MMCoTProcessor
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS, comparable, is_accepted
 from ..modeling_mmcot.prompt_mmcot import HALF_CHARACTER
+from ..modeling_mmcot.wording_mmcot import Wording
 from .conclusions import conclusion
 
 
@@ -30,8 +32,9 @@ class AnsweredExamples:
 
     Args:
         examples: rows of the data set; instead of their images, `has_image`.
-        guesses: for each example `{"choice_index", "rationale", ...}`, or `None` where no prediction has its id.
-            `choice_index` is `None` where the answer names no option, `rationale` is empty where there is none.
+        guesses: for each example `{"given", "rationale", ...}`, or `None` where no prediction has its id. `given` is
+            the position of the option, or the answer in words where there are no options; `None` for none. `rationale`
+            is empty where there is none.
         unknown: ids of predictions for no example of the data set.
         duplicate: ids of predictions for an example that an earlier one had answered; the earlier one counts.
     """
@@ -43,19 +46,15 @@ class AnsweredExamples:
 
     @property
     def right(self) -> np.ndarray:
-        """`(examples,)`, boolean. No prediction, or one that names no option, is wrong."""
-        return np.array(
-            [
-                guess is not None and guess["choice_index"] == example["answer"]
-                for guess, example in zip(self.guesses, self.examples, strict=True)
-            ],
-            dtype=bool,
-        )
+        """`(examples,)`, boolean. No prediction, or one without an answer, is wrong."""
+        pairs = zip(self.guesses, self.examples, strict=True)
+        return np.array([guess is not None and is_right_answer(guess["given"], each) for guess, each in pairs], bool)
 
     @property
-    def chosen(self) -> list[int | None]:
-        """The option that each example got as its answer; `None` for none."""
-        return [None if guess is None else guess["choice_index"] for guess in self.guesses]
+    def chosen(self) -> list[int | str | None]:
+        """What each example got as its answer: the position of an option, or words as they are compared."""
+        given = [None if guess is None else guess["given"] for guess in self.guesses]
+        return [comparable(answer) if isinstance(answer, str) else answer for answer in given]
 
     @property
     def concluded(self) -> list[int | None]:
@@ -70,12 +69,19 @@ class AnsweredExamples:
 
     @property
     def unparsed(self) -> list[str]:
-        """Ids of the examples whose prediction names no option."""
+        """Ids of the examples whose prediction gives no answer."""
         return [
             example["id"]
             for guess, example in zip(self.guesses, self.examples, strict=True)
-            if guess is not None and guess["choice_index"] is None
+            if guess is not None and guess["given"] is None
         ]
+
+    def of_kind(self, kind: Kind) -> "AnsweredExamples":
+        """Those of the examples that are of a kind."""
+        pairs = [pair for pair in zip(self.examples, self.guesses, strict=True) if kind.contains(pair[0])]
+        return AnsweredExamples(
+            [example for example, _ in pairs], [guess for _, guess in pairs], self.unknown, self.duplicate
+        )
 
 
 class ReadPrediction(dict[str, Any]):
@@ -131,13 +137,17 @@ def read_prediction(line: bytes, place: str) -> ReadPrediction:
     return ReadPrediction(row, place)
 
 
-def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset) -> AnsweredExamples:
+def match_predictions(
+    predictions: Sequence[Mapping[str, Any]], dataset: datasets.Dataset, kind: Kind | None = None
+) -> AnsweredExamples:
     """Lays predictions beside the examples with the same id; ids are compared as text.
 
     Args:
         predictions: rows with `id`, with `choice_index` (from 0; `None` for no option) or else `answer_text`, which
-            the option is read from, and optionally with `rationale`.
+            the option is read from, and optionally with `rationale`. Where an example has no options, the answer in
+            words is read from `answer_text`.
         dataset: examples with their labels.
+        kind: of the examples to give; by default all.
 
     Raises:
         ValueError: for a data set without labels or with an id twice, a prediction that is none, or none that is for
@@ -163,7 +173,15 @@ def match_predictions(predictions: Sequence[Mapping[str, Any]], dataset: dataset
         read_guess(found[example["id"]], example["choices"]) if example["id"] in found else None
         for example in examples
     ]
-    return AnsweredExamples(examples, guesses, [name for name in found if name not in known], duplicate)
+    answered = AnsweredExamples(examples, guesses, [name for name in found if name not in known], duplicate)
+    return answered if kind is None else answered.of_kind(kind)
+
+
+def is_right_answer(given: int | str | None, example: Mapping[str, Any]) -> bool:
+    """Whether an answer, see [`AnsweredExamples`], is the label of an example, or one of its accepted answers."""
+    if example["choices"]:
+        return given == example["answer"]
+    return isinstance(given, str) and is_accepted(given, example[ACCEPTED_ANSWERS])
 
 
 def labelled_examples(dataset: datasets.Dataset) -> list[dict[str, Any]]:
@@ -176,7 +194,7 @@ def labelled_examples(dataset: datasets.Dataset) -> list[dict[str, Any]]:
         raise ValueError("The data set holds no problem to score; choose a split that has some.")
     examples = without_images(dataset).to_list()
     for example, pictured in zip(examples, has_image(dataset), strict=True):
-        if example.get("answer") is None:
+        if example.get("answer") is None and not example.get(ACCEPTED_ANSWERS):
             raise ValueError(
                 f"Problem {example['id']!r} has no right answer: this split carries no labels. Use one that does."
             )
@@ -212,31 +230,37 @@ def read_id(prediction: Mapping[str, Any]) -> str:
 
 
 def read_guess(prediction: Mapping[str, Any], choices: Sequence[str]) -> dict[str, Any]:
-    """`choice_index`, `rationale`, `answer_text` and `confidence` of a prediction.
-
-    The index is that of the option it names.
-    """
+    """`given`, `rationale`, `answer_text` and `confidence` of a prediction, see [`AnsweredExamples`]."""
     place = prediction_place(prediction)
     rationale = prediction.get("rationale") or ""
     answer_text = prediction.get("answer_text")
     check_text(rationale, f"{place} has a rationale")
     if answer_text is not None:
         check_text(answer_text, f"{place} has an answer_text")
-    if "choice_index" in prediction:
-        index = prediction["choice_index"]
-        if index is not None and (type(index) is not int or not 0 <= index < len(choices)):
-            remedy = f"use 0 to {len(choices) - 1}, or null for none"
-            raise ValueError(f"{place} has choice_index {shorten(index)}; {remedy}.")
-    elif answer_text is not None:
-        index = MMCoTProcessor.parse_answer(answer_text, choices)
-    else:
-        raise ValueError(f"{place} has no answer; give it choice_index (a number) or answer_text (a text).")
     return {
-        "choice_index": index,
+        "given": read_given(prediction, answer_text, choices, place),
         "rationale": rationale.strip(),
         "answer_text": answer_text,
         "confidence": read_confidence(prediction.get("confidence"), place),
     }
+
+
+def read_given(
+    prediction: Mapping[str, Any], answer_text: str | None, choices: Sequence[str], place: str
+) -> int | str | None:
+    """The answer of a prediction: the position of an option, or words where there are none."""
+    index = prediction.get("choice_index")
+    if index is not None and (type(index) is not int or not 0 <= index < len(choices)):
+        remedy = (
+            f"use 0 to {len(choices) - 1}, or null for none" if choices else "its problem has no options, use null"
+        )
+        raise ValueError(f"{place} has choice_index {shorten(index)}; {remedy}.")
+    if choices and "choice_index" in prediction:
+        return index
+    if answer_text is None:
+        remedy = "choice_index (a number) or answer_text (a text)" if choices else "answer_text (a text)"
+        raise ValueError(f"{place} has no answer; give it {remedy}.")
+    return Wording().parse_given(answer_text, choices)
 
 
 def read_confidence(value: Any, place: str) -> float | None:

@@ -9,9 +9,19 @@ from typing import Any
 import datasets
 import numpy as np
 
-from ..configuration.metrics import ACCURACY, CLASSES, CONCLUSION, METRICS, SIMILARITY
+from ..configuration.metrics import (
+    CLASSES,
+    CONCLUSION,
+    DIRECT_ANSWER,
+    KINDS,
+    METRICS,
+    SIMILARITY,
+    WITH_OPTIONS,
+    Kind,
+)
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTProcessor
+from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS, comparable
 from .conclusions import is_right
 from .confidence import score_confidences
 from .intervals import estimate
@@ -23,6 +33,8 @@ from .similarity import similarities
 
 # How many ids of a kind are listed; the counts are complete.
 LISTED_IDS = 20
+# Whose answers make a direct-answer score.
+PEOPLE = 10
 
 
 def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) -> datasets.Dataset:
@@ -41,7 +53,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores predictions of this or any other system.
 
-    Every example counts: one without prediction (`missing`), or whose answer names no option (`unparsed`), is wrong.
+    Every example counts: one without prediction (`missing`), or whose text gives no answer (`unparsed`), is wrong.
 
     Args:
         predictions: rows `{id, choice_index or answer_text, rationale}`, the rationale optional; see
@@ -51,12 +63,15 @@ def evaluate(
         encoder: folder of a sentence encoder, which adds `similarity` to the rationale scores.
 
     Returns:
-        `accuracy` by class and column, in percent; `chance`, what guessing gives there; `rationale` scores as
-        fractions, and where there are any `conclusion`, the percentage of them that come to the right one. Each score
-        is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`, see
-        [`score_confidences`]; `pairs`, where there are any, see [`score_pairs`]. The counts `unparsed`, `missing`
-        (no prediction), `unknown` (no such example) and `duplicate` (answered before, the first answer counts), each
-        with its first ids as `unparsed_ids` and so on.
+        Of the examples with options `accuracy` by class and column, in percent; `chance`, what guessing gives there;
+        `rationale` scores as fractions, and where there are any `conclusion`, the percentage of them that come to the
+        right one. Each score is `{"value", "n", "low", "high"}` with a 95 % interval, see [`estimate`]. `confidence`,
+        see [`score_confidences`]; `pairs`, where there are any, see [`score_pairs`]. Where there are examples without
+        options, the same of them as `without_options`: instead of `accuracy` and `chance` it has `exact_match`, the
+        percentage of answers that are one of those accepted (see [`comparable`]), and where examples have the answers
+        of ten people `direct_answer`. The counts `unparsed` and `missing` (no prediction), and of the whole file
+        `unknown` (no such example) and `duplicate` (answered before, the first answer counts), each with its first ids
+        as `unparsed_ids` and so on.
 
     Raises:
         ValueError: for an unknown column, a data set without labels, or a prediction without answer.
@@ -68,18 +83,46 @@ def evaluate(
         if column in CLASSES:
             raise ValueError(f"The column {column!r} to report by is called like a class of scores; rename it.")
     answered = match_predictions(predictions, dataset)
-    groups = group_members(answered.examples, by)
-    right = answered.right
-    choices = [example["choices"] for example in answered.examples]
+    metrics: dict[str, Any] = {"rationale": {}, "confidence": {}}
+    for kind in KINDS:
+        part = answered.of_kind(kind)
+        scores = score_kind(part, kind, by, encoder) if part.examples else count_ids(part, "unparsed", "missing")
+        if kind is WITH_OPTIONS:
+            metrics |= scores | count_ids(answered, "unknown", "duplicate")
+        elif part.examples:
+            metrics[kind.key] = scores
+    return metrics
+
+
+def score_kind(
+    answered: AnsweredExamples, kind: Kind, by: Sequence[str], encoder: str | Path | None
+) -> dict[str, Any]:
+    """Scores of the examples of a kind, see [`evaluate`]."""
+    groups, right = group_members(answered.examples, by), answered.right
+    scores = {kind.score.name: for_each_group(groups, lambda members: estimate(right[members], kind.score.scale))}
+    if kind is WITH_OPTIONS:
+        choices = [example["choices"] for example in answered.examples]
+        scores["chance"] = for_each_group(groups, lambda members: chance([choices[member] for member in members]))
     return {
-        "accuracy": for_each_group(groups, lambda members: estimate(right[members], ACCURACY.scale)),
-        "chance": for_each_group(groups, lambda members: chance([choices[member] for member in members])),
+        **scores,
+        **score_direct_answers(answered),
         "rationale": score_rationales(answered, encoder),
         **score_conclusions(answered),
         "confidence": score_confidences(answered.guesses, right),
         **score_pairs(answered),
-        **count_ids(answered),
+        **count_ids(answered, "unparsed", "missing"),
     }
+
+
+def score_direct_answers(answered: AnsweredExamples) -> dict[str, Any]:
+    """The score of A-OKVQA's direct answers, over the examples with the answers of ten people, as `direct_answer`:
+    each counts a third for every one of them who said the same, at most one."""
+    scores = []
+    for answer, example in zip(answered.chosen, answered.examples, strict=True):
+        accepted = [comparable(text) for text in example.get(ACCEPTED_ANSWERS) or ()]
+        if len(accepted) == PEOPLE:
+            scores.append(min(1.0, sum(text == answer for text in accepted) / 3))
+    return {DIRECT_ANSWER.name: estimate(scores, DIRECT_ANSWER.scale)} if scores else {}
 
 
 def group_members(examples: Sequence[Mapping[str, Any]], by: Sequence[str]) -> dict[str, Any]:
@@ -139,8 +182,8 @@ def score_conclusions(answered: AnsweredExamples) -> dict[str, Any]:
     return {CONCLUSION.name: estimate(right, CONCLUSION.scale)}
 
 
-def count_ids(answered: AnsweredExamples) -> dict[str, Any]:
+def count_ids(answered: AnsweredExamples, *names: str) -> dict[str, Any]:
     """What did not match, as counts and ids."""
-    kinds = {name: getattr(answered, name) for name in ("unparsed", "missing", "unknown", "duplicate")}
-    counts: dict[str, Any] = {name: len(ids) for name, ids in kinds.items()}
-    return counts | {f"{name}_ids": ids[:LISTED_IDS] for name, ids in kinds.items()}
+    found = {name: getattr(answered, name) for name in names}
+    counts: dict[str, Any] = {name: len(ids) for name, ids in found.items()}
+    return counts | {f"{name}_ids": ids[:LISTED_IDS] for name, ids in found.items()}

@@ -21,18 +21,18 @@ BASELINE_MEANINGS = {
 def give_verdict(baselines: Mapping[str, Mapping[str, Any]]) -> str:
     """The verdict on a system, by thresholds: a difference is measurable where its 95 % interval leaves out zero.
 
-    The first of these that holds is said: it is not measurably better than guessing; with blank pictures it is not
-    measurably worse; it is not measurably better than the most frequent answer to each question's text. Else what
-    speaks for it.
+    The first of these that holds is said: it is not measurably better than guessing, where there are options; with
+    blank pictures it is not measurably worse; it is not measurably better than the most frequent answer to each
+    question's text. Else what speaks for it.
 
     Args:
         baselines: see [`mmcot.evaluation.baselines.measure_baselines`].
     """
-    full, guessing = baselines[FULL_SYSTEM]["accuracy"], baselines[CHANCE_NAME]["accuracy"]["value"]
+    full, guessing = baselines[FULL_SYSTEM]["accuracy"], baselines.get(CHANCE_NAME)
     blank, frequent = baselines.get(BLANK.name), baselines.get(FREQUENT_NAME)
-    if full["low"] <= guessing:
-        against = f"{number(full)} against {guessing:.1f} %, interval {ACCURACY.interval(full)}"
-        return f"It is not measurably better than guessing: {against}."
+    interval = f"interval {ACCURACY.interval(full)}"
+    if guessing and full["low"] <= guessing["accuracy"]["value"]:
+        return f"It is not measurably better than guessing: {against_guessing(full, guessing)}, {interval}."
     if blank and blank["gain"]["low"] <= 0:
         effect = "do harm" if blank["gain"]["high"] < 0 else "make no measurable difference"
         return f"The pictures {effect}: {set_against(full, blank, WITH_BLANK)}{score_of(frequent)}."
@@ -42,7 +42,14 @@ def give_verdict(baselines: Mapping[str, Mapping[str, Any]]) -> str:
         return f"The pictures matter: {set_against(full, blank, WITH_BLANK)}{score_of(frequent)}."
     if frequent:
         return f"It is better than {FREQUENT_WORDS}: {set_against(full, frequent)}."
-    return f"It is better than guessing: {number(full)} against {guessing:.1f} %, interval {ACCURACY.interval(full)}."
+    if guessing:
+        return f"It is better than guessing: {against_guessing(full, guessing)}, {interval}."
+    return f"Nothing was measured to set it against: {number(full)} %, {interval}."
+
+
+def against_guessing(full: Mapping[str, Any], guessing: Mapping[str, Any]) -> str:
+    """The system against what guessing gives."""
+    return f"{number(full)} against {number(guessing['accuracy'])} %"
 
 
 def set_against(full: Mapping[str, Any], baseline: Mapping[str, Any], words: str = "") -> str:

@@ -11,7 +11,17 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..configuration.ablations import ALL_EXAMPLES, BLANK, FULL_SYSTEM, PICTURED
 from ..configuration.hub_ids import is_dataset_id, is_hub_id
-from ..configuration.metrics import AVERAGE, CONCLUSION, ROUGE_L_OFFICIAL
+from ..configuration.metrics import (
+    AVERAGE,
+    CONCLUSION,
+    DIRECT_ANSWER,
+    ROUGE_L_OFFICIAL,
+    WITH_OPTIONS,
+    WITHOUT_OPTIONS,
+    Kind,
+    add_to_kinds,
+    scored_kinds,
+)
 from ..configuration.plain_files import replace_text
 from ..configuration.repository import CARD_FILE, EXAMPLE_PICTURE, METRICS_FILE, RECIPE_FILE, open_folder
 from ..configuration.yaml_text import format_yaml
@@ -44,9 +54,10 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
         folder: the run folder, a Hub repository whose `config.json` already names all of its stages.
         settings: the resolved recipe.
         metrics: what `metrics.json` holds: `training`, and where there are such `accuracy` with `chance`, `rationale`,
-            `verdict` with `baselines`, `ablations`, `unparsed`, `truncation`, `skipped`; `example`, a problem of the
-            scored split and what was answered, see [`mmcot.training.example.choose_example`]; `hardware`, such as
-            "1 x NVIDIA H100"; `versions`, see [`library_versions`].
+            `verdict` with `baselines`, `ablations`, `unparsed`, the same as `without_options`; `truncation`,
+            `skipped`; `example`, a problem of the scored split and what was answered, see
+            [`mmcot.training.example.choose_example`]; `hardware`, such as "1 x NVIDIA H100"; `versions`, see
+            [`library_versions`].
     """
     repository = open_folder(folder)
     name, parameters = folder.resolve().name, count_by_folder(repository)
@@ -55,7 +66,12 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     add_endpoint(repository)
 
 
-def add_ablations(folder: Path, ablations: Mapping[str, Any], concluded: Mapping[str, Any] | None = None) -> None:
+def add_ablations(
+    folder: Path,
+    ablations: Mapping[str, Any],
+    concluded: Mapping[str, Any] | None = None,
+    kind: Kind = WITH_OPTIONS,
+) -> None:
     """Takes what pictures and rationales were found to be worth into the scores and the card of a run.
 
     Args:
@@ -63,6 +79,7 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any], concluded: Mapping
         ablations: of the split that the run itself was scored on, see
             [`mmcot.evaluation.ablations.measure_ablations`].
         concluded: what they come to, see [`mmcot.evaluation.findings.conclude`].
+        kind: of the problems that they were measured on.
 
     Raises:
         ValueError: for ablations of other problems.
@@ -73,12 +90,13 @@ def add_ablations(folder: Path, ablations: Mapping[str, Any], concluded: Mapping
         absent = RECIPE_FILE if scores else METRICS_FILE
         raise ValueError(f"{folder} has no {absent}; give a folder whose training is complete.")
     again = ablations[FULL_SYSTEM][ALL_EXAMPLES]["accuracy"]
-    first = scores.get("accuracy", {}).get(AVERAGE.name)
+    first = dict(scored_kinds(scores)).get(kind, {}).get(kind.score.name, {}).get(AVERAGE.name)
     # Another device may round another way, so that an answer differs here and there.
     if first is None or again["n"] != first["n"] or not first["low"] <= again["value"] <= first["high"]:
         remedy = "evaluate the split that the run was scored on"
         raise ValueError(f"The ablations are of other problems than {folder / METRICS_FILE}; {remedy}.")
-    scores |= {"ablations": ablations, **(concluded or {})}
+    found = {"ablations": ablations, **(concluded or {})}
+    scores = add_to_kinds(scores, lambda each: found if each is kind else {})
     replace_text(folder / METRICS_FILE, json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
     write_card(folder, settings, scores)
 
@@ -114,8 +132,8 @@ def fill_card(
     labels = folder_labels(stages)
     model, data = described_model(settings["model"], config), describe_data(settings["dataset"])
     pictures = bool(model.get("vision_model") or model.get("vision_config"))
-    accuracy, scores = metrics.get("accuracy", {}), metrics["rationale"]
-    conclusions = {name: metrics[name] for name in [CONCLUSION.name] if name in metrics}
+    kinds = [kind for kind, _ in scored_kinds(metrics)]
+    example = metrics.get("example")
     split = (settings.get("evaluation") or {}).get("split", "test")
     versions = metrics.get("versions") or {}
     return ModelCard.from_template(
@@ -131,22 +149,17 @@ def fill_card(
         vision_model=part_name(model, "vision") if pictures else "",
         origin=linked(model["from"]) if model.get("from") else "",
         revision=code_span(model["revision"]) if model.get("revision") else "",
-        asked=snippet_fields(metrics.get("example") or INVENTED),
-        example=metrics.get("example"),
-        prints=code_block(printed(metrics["example"], stages), "text") if metrics.get("example") else "",
+        asked=snippet_fields(example or INVENTED),
+        answer_key="choice" if (example or INVENTED)["choices"] else "answer",
+        example=example,
+        prints=code_block(printed(example, stages), "text") if example else "",
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,
         split=code_span(split),
-        average=accuracy.get(AVERAGE.name),
-        guessing=metrics["chance"][AVERAGE.name],
-        accuracy_table=tables.accuracy_table(accuracy, metrics["chance"]) if accuracy else "",
-        baseline_table=tables.baseline_table(metrics["baselines"]) if "baselines" in metrics else "",
-        pair_table=tables.pair_table(metrics["pairs"]) if "pairs" in metrics else "",
-        rationale_table=tables.rationale_table(conclusions | scores) if scores else "",
-        ablation_table=tables.ablation_table(metrics["ablations"]) if "ablations" in metrics else "",
-        findings=metrics.get("findings", []),
-        blank=metrics.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
+        chooses=WITH_OPTIONS in kinds,
+        answers_freely=WITHOUT_OPTIONS in kinds,
+        results=[describe_result(kind, scores, len(kinds) > 1) for kind, scores in scored_kinds(metrics)],
         training_table=tables.training_table(metrics["training"]),
         weight_table=tables.weight_table(parameters, labels),
         recipe=code_block(format_yaml(without_local_paths(settings)).strip(), "yaml"),
@@ -154,6 +167,35 @@ def fill_card(
         versions=", ".join(inline(f"{library} {number}") for library, number in versions.items()),
         metrics=metrics,
     )
+
+
+def describe_result(kind: Kind, scores: Mapping[str, Any], titled: bool) -> dict[str, Any]:
+    """What the card says of the scores of a kind of problems.
+
+    Args:
+        titled: whether it has to say which kind.
+    """
+    groups, chance, rationale = scores.get(kind.score.name, {}), scores.get("chance"), scores["rationale"]
+    conclusions = {name: scores[name] for name in [CONCLUSION.name] if name in scores}
+    pairs = scores.get("pairs", {})
+    return {
+        "title": kind.title if titled else "",
+        "problems": "problems" if kind is WITH_OPTIONS else "problems without options",
+        "unread": "An answer that names no option" if kind is WITH_OPTIONS else "A text without an answer in it",
+        "average": groups.get(AVERAGE.name),
+        "guessing": None if chance is None else chance[AVERAGE.name],
+        "unparsed": scores.get("unparsed"),
+        "direct_answer": scores.get(DIRECT_ANSWER.name),
+        "verdict": kind.say(scores["verdict"]) if "verdict" in scores else "",
+        "score_table": tables.score_table(kind.score, groups, chance) if groups else "",
+        "baseline_table": tables.baseline_table(scores["baselines"]) if "baselines" in scores else "",
+        "pair_table": tables.pair_table(pairs) if pairs else "",
+        "pair_chance": pairs.get("chance"),
+        "rationale_table": tables.rationale_table(conclusions | rationale) if rationale else "",
+        "ablation_table": tables.ablation_table(scores["ablations"]) if "ablations" in scores else "",
+        "findings": scores.get("findings", []),
+        "blank": scores.get("ablations", {}).get(BLANK.name, {}).get(PICTURED),
+    }
 
 
 def described_model(model: Mapping[str, Any], config: MMCoTConfig | None) -> Mapping[str, Any]:
@@ -208,16 +250,15 @@ def evaluation_results(
         "dataset_split": (settings.get("evaluation") or {}).get("split", "test"),
     }
     results = []
-    if "accuracy" in metrics:
-        value = round(metrics["accuracy"][AVERAGE.name]["value"], 2)
-        results.append(
-            EvalResult(metric_type="accuracy", metric_name="Accuracy, percent", metric_value=value, **where)
-        )
-    if metrics["rationale"]:
-        value = round(metrics["rationale"][ROUGE_L_OFFICIAL.name]["value"], 4)
-        results.append(
-            EvalResult(metric_type="rouge", metric_name=ROUGE_L_OFFICIAL.label, metric_value=value, **where)
-        )
+    for kind, scores in scored_kinds(metrics):
+        score = kind.score
+        if score.name in scores:
+            value, name = round(scores[score.name][AVERAGE.name]["value"], 2), f"{score.label.capitalize()}, percent"
+            results.append(EvalResult(metric_type=score.name, metric_name=name, metric_value=value, **where))
+        if scores["rationale"]:
+            value, name = round(scores["rationale"][ROUGE_L_OFFICIAL.name]["value"], 4), ROUGE_L_OFFICIAL.label
+            name = name if kind is WITH_OPTIONS else f"{name}, without options"
+            results.append(EvalResult(metric_type="rouge", metric_name=name, metric_value=value, **where))
     return results
 
 

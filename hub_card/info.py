@@ -1,11 +1,12 @@
 """What a repository holds, told without loading its weights: `mmcot info runs/quickstart`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..configuration.metrics import AVERAGE
+from ..configuration.metrics import AVERAGE, scored_kinds
 from ..configuration.plain_files import damaged
 from ..configuration.repository import CONFIG_FILE, METRICS_FILE, Repository, find_repository
 from ..modeling_mmcot import MMCoTConfig
@@ -105,16 +106,23 @@ def size_lines(repository: Repository) -> dict[str, str]:
 
 
 def accuracy_line(repository: Repository) -> str:
-    """The score of `metrics.json`, if there is one."""
-    accuracy = repository.read_metrics().get("accuracy")
-    if accuracy is None:
-        return "not measured"
+    """The scores of `metrics.json`, if there are any."""
+    metrics = repository.read_metrics()
     try:
-        score = accuracy[AVERAGE.name]
-        return f"{score['value']:.1f} % ({score['low']:.1f} to {score['high']:.1f}) of {score['n']} problems"
+        measured = [
+            f"{score_in_words(scores[kind.score.name][AVERAGE.name])}{' without options' if kind.key else ''}"
+            for kind, scores in scored_kinds(metrics)
+            if kind.score.name in scores
+        ]
+        return "; ".join(measured) or "not measured"
     except (KeyError, TypeError, ValueError) as error:
         reason = f"its accuracy has no {AVERAGE.name} with value, low, high and n"
         raise damaged(repository.folder / METRICS_FILE, reason, "restore it from a copy, or remove it") from error
+
+
+def score_in_words(score: Mapping[str, Any]) -> str:
+    """A percentage with its interval."""
+    return f"{score['value']:.1f} % ({score['low']:.1f} to {score['high']:.1f}) of {score['n']} problems"
 
 
 def card_line(repository: Repository) -> str:

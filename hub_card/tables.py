@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS, PAIR_METRICS
+from ..configuration.metrics import ACCURACY, AVERAGE, CLASSES, METRICS, PAIR_METRICS, Metric
 from .markdown import inline
 from .weights import BYTES
 
@@ -16,28 +16,32 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
 
 
-def accuracy_table(accuracy: Mapping[str, Any], chance: Mapping[str, Any]) -> str:
+def score_table(metric: Metric, groups: Mapping[str, Any], chance: Mapping[str, Any] | None) -> str:
     """All problems, the paper's classes, then the values of each column, in percent.
 
     Args:
-        accuracy: entries `{"value", "n", "low", "high"}` by class, or by column and its value.
-        chance: what guessing gives, in the same structure.
+        metric: the score.
+        groups: entries `{"value", "n", "low", "high"}` by class, or by column and its value.
+        chance: what guessing gives, in the same structure, where there are options.
     """
-    rows = [accuracy_row(AVERAGE.meaning, accuracy[AVERAGE.name], chance[AVERAGE.name])]
-    for name, scores in accuracy.items():
+    guesses: Mapping[str, Any] = chance or {}
+    rows = [score_row(AVERAGE.meaning, groups[AVERAGE.name], guesses.get(AVERAGE.name))]
+    for name, scores in groups.items():
         if name == AVERAGE.name:
             continue
         if name in CLASSES:
-            rows.append(accuracy_row(f"{name}: {CLASSES[name].meaning}", scores, chance[name]))
+            rows.append(score_row(f"{name}: {CLASSES[name].meaning}", scores, guesses.get(name)))
         else:
             for value, score in scores.items():
-                rows.append(accuracy_row(f"{inline(name)}: {inline(value)}", score, chance[name][value]))
-    return markdown_table(["problems", "accuracy", "95 % interval", "guessing", "n"], rows)
+                guess = guesses[name][value] if chance else None
+                rows.append(score_row(f"{inline(name)}: {inline(value)}", score, guess))
+    return markdown_table(["problems", metric.label, "95 % interval", *(["guessing"] if chance else []), "n"], rows)
 
 
-def accuracy_row(label: str, score: Mapping[str, float], chance: float) -> list[str]:
+def score_row(label: str, score: Mapping[str, float], guess: float | None) -> list[str]:
     """One group of examples."""
-    return [label, ACCURACY.text(score["value"]), ACCURACY.interval(score), ACCURACY.text(chance), str(score["n"])]
+    guesses = [] if guess is None else [ACCURACY.text(guess)]
+    return [label, ACCURACY.text(score["value"]), ACCURACY.interval(score), *guesses, str(score["n"])]
 
 
 def baseline_table(baselines: Mapping[str, Mapping[str, Any]]) -> str:

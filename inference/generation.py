@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from ..data.examples import IMAGE_HASHES
 from ..data.image_column import without_images
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.confidence_mmcot import Written, calibrated, log_confidence
+from ..modeling_mmcot.confidence_mmcot import Temperatures, Written, calibrated, log_confidence
 from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.outcome_mmcot import parse_stages
 from ..modeling_mmcot.stage_records_mmcot import RATIONALE, in_order
@@ -23,6 +23,7 @@ from .image_hashes import replace_images_by_hashes
 
 
 SCORE_DIGITS = 4
+UNCALIBRATED = Temperatures()
 # The products of a token are worth the way to another library in models from this width on: batches of 8 gain 1.3 at
 # 256 and 1.7 at 768, but lose a tenth at 192.
 WIDE = 256
@@ -145,26 +146,27 @@ def predict(
                 models[stage], processor, dataset, stage, texts, features[stage] if features else None, **options
             )
     root = models[in_order(models)[0]]
-    return prediction_rows(dataset, processor, written, root.config.confidence_temperature)
+    return prediction_rows(dataset, processor, written, root.config.temperatures)
 
 
 def prediction_rows(
     dataset: datasets.Dataset,
     processor: MMCoTProcessor,
     written: Mapping[str, Sequence[Written]],
-    temperature: float | None = None,
+    temperatures: Temperatures = UNCALIBRATED,
 ) -> list[dict[str, Any]]:
     """Predictions from what the stages wrote, see [`predict`].
 
     Args:
         dataset: the examples.
         written: by stage in their order, what its model wrote for each example.
-        temperature: of the confidences, see `MMCoTConfig.confidence_temperature`.
+        temperatures: of the confidences.
     """
     rows = []
     for example, *texts in zip(dataset.select_columns(["id", "choices"]), *written.values(), strict=True):
         parsed = parse_stages(processor, dict(zip(written, texts, strict=True)), example["choices"])
         scores = texts[-1].scores
+        temperature = temperatures.of(example["choices"])
         confidence = calibrated(log_confidence(texts, parsed.given), temperature)
         rows.append(
             {

@@ -12,7 +12,7 @@ from accelerate import PartialState
 from ..configuration import DataArguments
 from ..configuration.plain_files import read_json, replace_text
 from ..configuration.repository import Repository, find_repository
-from ..data import load_splits, pick_split, require_options
+from ..data import load_splits, pick_split
 from .disk import full_disk_named, held_alone
 from .generation import predict, visible
 from .load import load_trained
@@ -45,9 +45,7 @@ def predict_file(
     data = data or DataArguments()
     repository = find_repository(model, revision)
     repository.require_whole()
-    dataset = pick_split(load_splits(spec, data), split)
-    require_options(dataset, f"The split {split!r} of {spec}")
-    dataset = visible(dataset)
+    dataset = visible(pick_split(load_splits(spec, data), split))
     name = f"{model}@{revision}" if revision else model
     origin = {"model": name, "weights": weight_stamps(repository), "dataset": spec, "split": split, **asdict(data)}
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What a model wrote and how probable it found it, and the confidence in an answer that follows from both."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -23,6 +23,26 @@ class Written:
     text: str
     scores: list[float] | None = None
     log_probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Temperatures:
+    """What makes probabilities into confidences, see [`calibrated`]; `None` where it was not fitted.
+
+    The two kinds of questions have temperatures of their own: the probability of an option is one among a few, that of
+    a text one among all texts, of which many may say the same.
+
+    Args:
+        of_options: for answers that are options.
+        of_words: for answers in words.
+    """
+
+    of_options: float | None = None
+    of_words: float | None = None
+
+    def of(self, choices: Sequence[str]) -> float | None:
+        """That for a question with these options, or with none."""
+        return self.of_options if choices else self.of_words
 
 
 def log_confidence(written: Iterable[Written], given: int | str | None) -> float | None:
@@ -52,6 +72,6 @@ def calibrated(logarithm: float | None, temperature: float | None) -> float | No
     """The probability that an answer is right, from its [`log_confidence`].
 
     Args:
-        temperature: see `MMCoTConfig.confidence_temperature`; without one, nothing is claimed.
+        temperature: see [`Temperatures`]; without one, nothing is claimed.
     """
     return None if logarithm is None or temperature is None else math.exp(logarithm / temperature)

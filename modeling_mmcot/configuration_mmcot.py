@@ -8,6 +8,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from .confidence_mmcot import Temperatures
 from .stage_records_mmcot import ANSWER, RATIONALE, ROOT_FOLDER, STAGES
 
 
@@ -55,6 +56,8 @@ class MMCoTConfig(PreTrainedConfig):
             Makes probabilities into confidences: an answer that the models of all stages together found probable by
             `p` has the confidence `p ** (1 / confidence_temperature)`. Fitted after training, on examples that were
             not learned. Without one, answers have no confidence.
+        words_temperature (`float`, *optional*):
+            The same for answers in words, to questions without options.
         pad_token_id, eos_token_id, decoder_start_token_id (`int`, *optional*):
             Taken from `text_config` where not given.
 
@@ -77,6 +80,7 @@ class MMCoTConfig(PreTrainedConfig):
     gate_bias: float | int = 0.0
     stages: dict[str, str] | None = None
     confidence_temperature: float | int | None = None
+    words_temperature: float | int | None = None
     is_encoder_decoder: bool = True
     pad_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
@@ -121,14 +125,19 @@ class MMCoTConfig(PreTrainedConfig):
                 f"image_feature_size is {self.image_feature_size}, but the vision tower gives "
                 f"{vision_feature_size(self.vision_config)} numbers per patch. Leave image_feature_size out."
             )
-        if self.confidence_temperature is not None and not self.confidence_temperature > 0:
-            raise ValueError(
-                f"confidence_temperature is {self.confidence_temperature}; use a number above 0, or leave it out."
-            )
+        for name in ("confidence_temperature", "words_temperature"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}; use a number above 0, or leave it out.")
         if not self.stages:
             raise ValueError("stages is empty; name at least one stage and its folder.")
         for stage, folder in self.stages.items():
             check_stage_folder(stage, folder)
+
+    @property
+    def temperatures(self) -> Temperatures:
+        """What makes probabilities into confidences."""
+        return Temperatures(self.confidence_temperature, self.words_temperature)
 
     @classmethod
     def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):

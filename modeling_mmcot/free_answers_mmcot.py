@@ -101,6 +101,12 @@ def comparable(text: str) -> str:
     return " ".join(comparable_words(words)) or folded
 
 
+def spellings(text: str) -> list[str]:
+    """An answer as it may stand in a text: as it is, and a small number in digits and as a word."""
+    form = comparable(text)
+    return [text, form, *(word for word, value in NUMBER_WORDS.items() if str(value) == form)]
+
+
 def is_mark(sign: str) -> bool:
     """Whether a character is punctuation that parts words wherever it stands."""
     return sign not in KEPT_SIGNS and (unicodedata.category(sign)[0] == "P" or sign in "=+<>|~^")

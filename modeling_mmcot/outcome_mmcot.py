@@ -96,8 +96,7 @@ def parse_stages(wording: Wording, written: Mapping[str, Written], choices: Sequ
     rationale, answer = wording.split_output(written[last].text, last)
     if RATIONALE in written:
         rationale = wording.parse_rationale(written[RATIONALE].text)
-    given = wording.parse_answer(answer, choices) if choices else wording.parse_free_answer(answer)
-    return Parsed(rationale, answer, given)
+    return Parsed(rationale, answer, wording.parse_given(answer, choices))
 
 
 def build_prompt(wording: Wording, example: Mapping[str, Any], stage: str, written: Mapping[str, Written]) -> str:

@@ -256,9 +256,9 @@ class MMCoTPipeline(Pipeline):
         example, samples = model_outputs["example"], model_outputs["samples"]
         if "error" in example:
             return {"error": example["error"]}
-        spoken, answer = conclude_samples(
-            self.processor, samples, example["choices"], self.model.config.confidence_temperature, abstain_below
-        )
+        choices = example["choices"]
+        temperature = self.model.config.temperatures.of(choices)
+        spoken, answer = conclude_samples(self.processor, samples, choices, temperature, abstain_below)
         written = samples[spoken]
         if return_all:
             answer |= everything_written(self.processor, example, written, self.stages)

@@ -104,3 +104,7 @@ class Wording:
         `None` where there is none, or several, and where it is the letter of an option.
         """
         return read_free_answer(text)
+
+    def parse_given(self, text: str, choices: Sequence[str]) -> int | str | None:
+        """The answer in a text: index of an option, or words where there are no options; `None` for none."""
+        return self.parse_answer(text, choices) if choices else self.parse_free_answer(text)

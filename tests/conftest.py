@@ -142,7 +142,7 @@ def make_two_stages(make_model, loosen):
 
     def make(processor, temperature=None):
         models = [loosen(make_model(seed=seed)) for seed in (1, 2)]
-        models[0].config.confidence_temperature = temperature
+        models[0].config.confidence_temperature = models[0].config.words_temperature = temperature
         return MMCoTPipeline(model=models[0], answer_model=models[1], processor=processor)
 
     return make

@@ -7,7 +7,8 @@ from typing import Any
 import datasets
 
 from ..configuration.repository import EXAMPLE_PICTURE
-from ..data.image_column import as_list, stored_images
+from ..data.image_column import as_list, stored_images, without_images
+from ..evaluation.predictions import is_right_answer
 from ..modeling_mmcot.images_mmcot import to_rgb
 
 
@@ -29,22 +30,22 @@ def choose_example(
 
     Returns:
         `id`, `question`, `choices`, `context` and `caption` where it has them, whether it has a `picture`, and of its
-        prediction `rationale` and `choice`; nothing where each problem has several pictures.
+        prediction `rationale` and `choice`, the answer in words; nothing where each problem has several pictures.
     """
     pictures = [len(as_list(stored)) if sees else 0 for stored in stored_images(scored)]
     wanted = next((number for number in (1, 0) if number in pictures), None)
     rows = [row for row, number in enumerate(pictures) if number == wanted]
     if not rows:
         return None
-    right = scored["answer"][:]
-    row = next((row for row in rows if predictions[row]["choice_index"] == right[row]), rows[0])
+    labelled = without_images(scored)
+    row = next((row for row in rows if is_right_answer(given_by(predictions[row]), labelled[row])), rows[0])
     example, prediction = scored[row], predictions[row]
     if wanted:
         picture = to_rgb(as_list(example["image"])[0])
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
         picture.save(folder / EXAMPLE_PICTURE)
     texts = {"context": example.get("hint"), "caption": example.get("caption")}
-    index = prediction["choice_index"]
+    given = given_by(prediction)
     return {
         "id": example["id"],
         "question": example["question"],
@@ -52,5 +53,11 @@ def choose_example(
         "choices": example["choices"],
         "picture": bool(wanted),
         "rationale": prediction["rationale"],
-        "choice": None if index is None else example["choices"][index],
+        "choice": example["choices"][given] if isinstance(given, int) else given,
     }
+
+
+def given_by(prediction: Mapping[str, Any]) -> int | str | None:
+    """The answer of a prediction of ours: position of an option, or words where there are no options."""
+    index = prediction["choice_index"]
+    return prediction.get("answer") if index is None else index

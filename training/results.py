@@ -1,13 +1,23 @@
 """What a run comes to: the predictions of its models, their scores, curves and the card."""
 
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import datasets
 import torch
 from accelerate import PartialState
 
-from ..configuration.metrics import ACCURACY, AVERAGE, CONCLUSION, ROUGE_L_OFFICIAL
+from ..configuration.metrics import (
+    AVERAGE,
+    CONCLUSION,
+    DIRECT_ANSWER,
+    KINDS,
+    ROUGE_L_OFFICIAL,
+    Kind,
+    open_kinds,
+    scored_kinds,
+)
 from ..configuration.repository import METRICS_FILE, PREDICTIONS_FILE
 from ..data.image_column import without_images
 from ..evaluation.baselines import judge
@@ -44,7 +54,7 @@ def generate_predictions(run: Run, model: TrainedModel, stage: str) -> Predictio
 
     def make_rows(part: datasets.Dataset) -> Predictions:
         written = written_by(part, stage) | {stage: model.generate(run, part, stage)}
-        return prediction_rows(part, run.processor, written, run.confidence_temperature)
+        return prediction_rows(part, run.processor, written, run.temperatures)
 
     chunk = BATCHES_PER_CHUNK * run.recipe.evaluation.batch_size
     path = run.folder.state / f"predictions_{split}.jsonl"
@@ -62,11 +72,11 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
     records = {name: folder.read_json(f"run/{name}.json") for name in run.plan.models}
     metrics = evaluate(predictions, with_whole_rationales(run.scored, run.processor), recipe.evaluation.by)
     if recipe.mode == RATIONALE:
-        del metrics["accuracy"], metrics["unparsed"]
+        metrics = without_answers(metrics)
     else:
         blank = answer_blindly(run, predictions, sum(record["seconds"] for record in records.values()))
         train = None if recipe.evaluation.split == "train" else run.splits["train"]
-        metrics = judge(predictions, run.scored, blank, train) | metrics
+        metrics = open_kinds(metrics, lambda kind: judge(predictions, run.scored, blank, train, kind))
     metrics["training"] = {
         name: {key: record[key] for key in ("seconds", "steps")} for name, record in records.items()
     }
@@ -83,9 +93,18 @@ def score_run(run: Run, predictions: Predictions) -> dict[str, Any]:
         shutil.rmtree(folder.state / "folds", ignore_errors=True)
     folder.finish(f"evaluation of {recipe.mode}")
     run.say(f"{main_score(metrics)} on {recipe.evaluation.split}. Everything is in {folder.root}.")
-    if "verdict" in metrics:
-        run.say(metrics["verdict"])
+    for kind, scores in scored_kinds(metrics):
+        if "verdict" in scores:
+            run.say(kind.say(scores["verdict"]))
     return metrics
+
+
+def without_answers(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Scores of a run that gave no answers: those of its rationales."""
+    of_answers = {*(kind.score.name for kind in KINDS), DIRECT_ANSWER.name, "unparsed"}
+    kept = {name: value for name, value in metrics.items() if name not in of_answers}
+    nested = {kind.key: without_answers(kept[kind.key]) for kind in KINDS if kind.key in kept}
+    return kept | nested
 
 
 def count_cuts(run: Run) -> dict[str, int]:
@@ -104,17 +123,23 @@ def complete_config(run: Run) -> MMCoTConfig:
     """Writes into the root's configuration which stages the repository has by now, and how sure they may sound; gives
     the configuration."""
     config = MMCoTConfig.from_pretrained(run.folder.root)
-    config.stages, config.confidence_temperature = run.plan.stages, run.confidence_temperature
+    config.stages = run.plan.stages
+    config.confidence_temperature, config.words_temperature = run.temperatures.of_options, run.temperatures.of_words
     config.save_pretrained(run.folder.root)
     return config
 
 
-def main_score(metrics: dict[str, Any]) -> str:
-    """The most important score in words."""
-    if ACCURACY.name in metrics:
-        return f"Accuracy {ACCURACY.text(metrics[ACCURACY.name][AVERAGE.name]['value'])}"
-    if not metrics["rationale"]:
+def main_score(metrics: Mapping[str, Any]) -> str:
+    """The most important score of each kind of problems in words."""
+    return ", ".join(score_of_kind(kind, scores) for kind, scores in scored_kinds(metrics))
+
+
+def score_of_kind(kind: Kind, scores: Mapping[str, Any]) -> str:
+    """The most important score of a kind of problems in words."""
+    if kind.score.name in scores:
+        return f"{kind.score.label.capitalize()} {kind.score.text(scores[kind.score.name][AVERAGE.name]['value'])}"
+    if not scores["rationale"]:
         return "No rationale at all"
-    score = metrics["rationale"][ROUGE_L_OFFICIAL.name]
+    score = scores["rationale"][ROUGE_L_OFFICIAL.name]
     likeness = f"{ROUGE_L_OFFICIAL.label} {ROUGE_L_OFFICIAL.text(score['value'])}"
-    return f"Right conclusion {CONCLUSION.text(metrics[CONCLUSION.name]['value'])}, {likeness}"
+    return f"Right conclusion {CONCLUSION.text(scores[CONCLUSION.name]['value'])}, {likeness}"

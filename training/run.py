@@ -10,7 +10,9 @@ from accelerate import PartialState
 from transformers import set_seed
 
 from ..configuration import Recipe, RecipeError
+from ..inference.generation import UNCALIBRATED
 from ..modeling_mmcot import MMCoTProcessor
+from ..modeling_mmcot.confidence_mmcot import Temperatures
 from .crop import describe_crop
 from .origin import Origin, find_origin
 from .parts import build_processor, build_start
@@ -35,7 +37,7 @@ class Run:
         splits: the examples; what a step adds to them, the next ones read.
         skipped: bad rows of the data set that were left out.
         say: told at each step what happens.
-        confidence_temperature: of its answers, once it is fitted; see `MMCoTConfig`.
+        temperatures: of the confidences in its answers, once they are fitted.
     """
 
     recipe: Recipe
@@ -46,7 +48,7 @@ class Run:
     splits: datasets.DatasetDict
     skipped: list[dict[str, Any]]
     say: Callable[[str], None]
-    confidence_temperature: float | None = None
+    temperatures: Temperatures = UNCALIBRATED
 
     def path(self, model: str) -> Path:
         """Where a model of the run lives."""

@@ -7,7 +7,7 @@ import datasets
 from accelerate import PartialState
 
 from ..configuration import Recipe, RecipeError
-from ..data import load_data, require_options
+from ..data import has_answers, load_data
 from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .plan import Plan
 
@@ -29,8 +29,7 @@ def load_run_splits(
         data = load_data(recipe.dataset, recipe.data)
     splits = choose_splits(data.splits, recipe, say)
     for name, split in splits.items():
-        require_options(split, f"The split {name!r} of {recipe.dataset}")
-        if None in split["answer"][:]:
+        if not all(has_answers(split)):
             raise RecipeError(
                 f"The split {name!r} of {recipe.dataset} has problems without an answer; leave them out."
             )

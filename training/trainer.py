@@ -16,7 +16,8 @@ from ..configuration.metrics import ACCURACY, CONCLUSION, ROUGE_L_OFFICIAL
 from ..data.examples import LENGTH, STAGE
 from ..data.image_column import without_images
 from ..evaluation.conclusions import is_right
-from ..evaluation.metrics import accuracy, rouge_l_official
+from ..evaluation.metrics import rouge_l_official
+from ..evaluation.predictions import is_right_answer
 from ..inference.features import FeatureCache
 from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -32,8 +33,8 @@ NO_NUMBER = "Train again into another output_dir, with a lower learning_rate, or
 class MMCoTTrainer(Seq2SeqTrainer):
     """Trains a model for one stage, or for several together.
 
-    Its evaluation adds to the loss what free generation scores: `accuracy` of answers; of rationales `conclusion`, how
-    many come to the right one, and `rouge_l`.
+    Its evaluation adds to the loss what free generation scores: `accuracy` of answers, here of those with options and
+    those without together; of rationales `conclusion`, how many come to the right one, and `rouge_l`.
 
     Args:
         learned_stages: which prompts and targets to learn.
@@ -153,8 +154,8 @@ def score_texts(
     """How good the texts of a stage are, by the names of its scores, see [`MMCoTTrainer`]."""
     parts = [(*processor.split_output(text, stage), row) for text, row in zip(written, examples, strict=True)]
     if STAGES[stage].writes_answer:
-        chosen = [processor.parse_answer(answer, row["choices"]) for _, answer, row in parts]
-        return {ACCURACY.name: accuracy(chosen, examples["answer"][:])}
+        hits = [is_right_answer(processor.parse_given(answer, row["choices"]), row) for _, answer, row in parts]
+        return {ACCURACY.name: ACCURACY.scale * sum(hits) / len(hits)}
     golds = [processor.gold_rationale(row) for row in examples]
     pairs = [(rationale or "", gold) for (rationale, _, _), gold in zip(parts, golds, strict=True)]
     right = [is_right(text, {**row, "solution": gold}) for (text, gold), (_, _, row) in zip(pairs, parts, strict=True)]

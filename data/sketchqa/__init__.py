@@ -1,4 +1,4 @@
-"""SketchQA: endless, seeded multiple-choice questions in ScienceQA's shape, with pictures drawn by Pillow."""
+"""SketchQA: endless, seeded questions in ScienceQA's shape, most with options, with pictures drawn by Pillow."""
 
 from .contact_sheet import contact_sheet
 from .dataset import load_sketchqa

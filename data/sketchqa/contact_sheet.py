@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ...modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from .generate import generate
 from .options import SketchQAOptions
 
@@ -52,7 +53,8 @@ def _card(example: dict[str, Any]) -> Image.Image:
     else:
         card.paste(example["image"].resize((width, width), Image.Resampling.BICUBIC), (0, 0))
     y = _write(draw, example["question"], width + 6, 12, INK)
-    y = _write_options(draw, example["choices"], example["answer"], y)
+    choices = example["choices"] or example[ACCEPTED_ANSWERS]
+    y = _write_options(draw, choices, example["answer"] if example["choices"] else 0, y)
     _write(draw, example["solution"], y + 2, 10, GREY)
     return card
 

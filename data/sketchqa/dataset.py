@@ -10,6 +10,7 @@ import pyarrow as pa
 from datasets import Dataset, DatasetDict, Features, Image, List, Value
 from PIL import Image as PILImage
 
+from ...modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from .generate import generate
 from .options import SketchQAOptions
 
@@ -35,6 +36,8 @@ FEATURES = Features(
         "box": List(Value("float32"), length=4),
     }
 )
+# Where a family has no options.
+OF_FREE = {ACCEPTED_ANSWERS: List(TEXT)}
 # Of twins: the pair that they belong to, and statements about such pictures that are wrong of this one.
 OF_PAIRS = {"pair": TEXT, "contradicted": List(TEXT)}
 
@@ -46,7 +49,8 @@ def load_sketchqa(options: SketchQAOptions) -> DatasetDict:
 
 def _split(split: str, options: SketchQAOptions) -> Dataset:
     examples = [example | {"image": _encoded(example["image"])} for example in generate(split, options)]
-    features = Features(FEATURES | OF_PAIRS) if split == "test" and options.pairs else FEATURES
+    of_pairs = OF_PAIRS if split == "test" and options.pairs else {}
+    features = Features(FEATURES | (OF_FREE if options.without_options else {}) | of_pairs)
     return Dataset(pa.Table.from_pylist(examples, schema=features.arrow_schema))
 
 

@@ -43,16 +43,18 @@ class Cues(Random):
 class Example:
     """One composed example: all its text, the right option, and what its image has to show.
 
-    `answer` is an index into `choices`. `scene` is whatever the `draw` function of the same family understands.
-    `claims` are rationales, or statements of them, that some picture would make true beside such a question: those
-    that are no part of the solution, this picture contradicts.
+    `answer` is an index into `choices`; without options it is `None`, and `accepted` has what counts as right. `scene`
+    is whatever the `draw` function of the same family understands. `claims` are rationales, or statements of them,
+    that some picture would make true beside such a question: those that are no part of the solution, this picture
+    contradicts.
     """
 
     question: str
     hint: str
     choices: tuple[str, ...]
-    answer: int
+    answer: int | None
     solution: str
+    accepted: tuple[str, ...] = ()
     scene: Any = None
     claims: tuple[str, ...] = ()
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from ...modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from .drawing import Canvas
 from .example import Cues, Example, Family
-from .families import FAMILIES
+from .families import ALL_FAMILIES
 from .options import SketchQAOptions
 
 
@@ -24,7 +25,7 @@ def generate(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
         yield from _twins(split, options)
         return
     for identifier, family, example, rng in _accepted(split, options):
-        yield _columns(identifier, family, example) | _drawn(family, example, rng, options)
+        yield _columns(identifier, family, example, options) | _drawn(family, example, rng, options)
 
 
 def _twins(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
@@ -33,7 +34,8 @@ def _twins(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
     for pair in zip(_accepted(split, drawn), _accepted(split, drawn, turn=1), strict=True):
         for ending, (identifier, family, example, rng) in zip(("", "-twin"), pair, strict=True):
             of_pairs = {"pair": identifier, "contradicted": example.contradicted}
-            yield _columns(identifier + ending, family, example) | of_pairs | _drawn(family, example, rng, options)
+            columns = _columns(identifier + ending, family, example, options)
+            yield columns | of_pairs | _drawn(family, example, rng, options)
 
 
 def _drawn(family: Family, example: Example, rng: Random, options: SketchQAOptions) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def _drawn(family: Family, example: Example, rng: Random, options: SketchQAOptio
 def compose(split: str, options: SketchQAOptions) -> Iterator[dict[str, Any]]:
     """Yield the same examples without `image` and `box`, which is many times faster."""
     for identifier, family, example, _ in _accepted(split, options):
-        yield _columns(identifier, family, example)
+        yield _columns(identifier, family, example, options)
 
 
 def text_split(example: Example) -> str:
@@ -58,7 +60,7 @@ def text_split(example: Example) -> str:
 
 
 def _accepted(split: str, options: SketchQAOptions, turn: int = 0) -> Iterator[tuple[str, Family, Example, Random]]:
-    chosen = [FAMILIES[name] for name in options.families]
+    chosen = [ALL_FAMILIES[name] for name in options.families]
     drawn = [family for family in chosen if family.draw is not None]
     textual = [family for family in chosen if family.draw is None]
     for index in range(getattr(options, split)):
@@ -73,14 +75,16 @@ def _accepted(split: str, options: SketchQAOptions, turn: int = 0) -> Iterator[t
         yield f"sketchqa-{split}-{index:06d}", family, example, rng
 
 
-def _columns(identifier: str, family: Family, example: Example) -> dict[str, Any]:
+def _columns(identifier: str, family: Family, example: Example, options: SketchQAOptions) -> dict[str, Any]:
+    accepted = {ACCEPTED_ANSWERS: list(example.accepted)} if options.without_options else {}
     return {
         "id": identifier,
         "question": example.question,
         "choices": list(example.choices),
         "answer": example.answer,
+        **accepted,
         "hint": example.hint,
-        "task": "closed choice",
+        "task": "closed choice" if example.choices else "free answer",
         "grade": family.grade,
         "subject": family.subject,
         "topic": family.topic,

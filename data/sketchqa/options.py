@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ...configuration.annotations import nearest
-from .families import FAMILIES
+from .families import ALL_FAMILIES, FAMILIES, FREE_FAMILIES
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class SketchQAOptions:
     """Sizes and content of the data set.
 
     `train`, `validation` and `test` are numbers of examples, `size` the side of an image in pixels, `families` the
-    names of the families to draw from, and `text_only` the share of examples without an image (where the families
-    allow it). With `pairs`, the split `test` holds so many pairs of twins instead: the same question about pictures in
-    which one cue is another.
+    names of the families to draw from (by default all that have options), and `text_only` the share of examples
+    without an image (where the families allow it). With `pairs`, the split `test` holds so many pairs of twins
+    instead: the same question about pictures in which one cue is another.
     """
 
     train: int = 20_000
@@ -35,16 +35,21 @@ class SketchQAOptions:
                 raise ValueError(f"SketchQA's {split} must be 0 or more problems, got {getattr(self, split)}.")
         if self.pairs < 0:
             raise ValueError(f"SketchQA's pairs must be 0 or more, got {self.pairs}.")
-        if self.pairs and not any(FAMILIES[name].draw for name in self.families if name in FAMILIES):
+        if self.pairs and not any(ALL_FAMILIES[name].draw for name in self.families if name in ALL_FAMILIES):
             raise ValueError("SketchQA's pairs are of pictures; add a family that has some.")
         if self.size < 16:
             raise ValueError(f"SketchQA's size must be at least 16 pixels, got {self.size}.")
         if not 0 <= self.text_only <= 1:
             raise ValueError(f"SketchQA's text_only is a share between 0 and 1, got {self.text_only}.")
         if not self.families:
-            raise ValueError(f"SketchQA needs at least one family; there are {', '.join(FAMILIES)}.")
+            raise ValueError(f"SketchQA needs at least one family; there are {', '.join(ALL_FAMILIES)}.")
         for name in self.families:
-            _check_name("family", name, FAMILIES)
+            _check_name("family", name, ALL_FAMILIES)
+
+    @property
+    def without_options(self) -> bool:
+        """Whether some questions have no options."""
+        return any(name in FREE_FAMILIES for name in self.families)
 
 
 def parse_options(text: str) -> SketchQAOptions:

@@ -29,8 +29,8 @@ LIGHT = Theme(ink="#22252a", quiet="#6a6e75", track="#e6e3dc", accent="#1d5c86",
 DARK = Theme(ink="#e8e6e1", quiet="#9a9da3", track="#34373d", accent="#7db8df", second="#e0a070")
 
 
-def accuracy_chart(accuracy: Mapping[str, Any], chance: Mapping[str, Any], theme: Theme = LIGHT) -> bytes:
-    """Accuracy by class in percent, and what guessing gives there.
+def accuracy_chart(accuracy: Mapping[str, Any], chance: Mapping[str, Any] | None, theme: Theme = LIGHT) -> bytes:
+    """Accuracy by class in percent, and what guessing gives there, where there are options.
 
     Args:
         accuracy: `{"value", "n", "low", "high"}` by class.
@@ -39,9 +39,12 @@ def accuracy_chart(accuracy: Mapping[str, Any], chance: Mapping[str, Any], theme
     """
     figure, axes = dot_plot(list(accuracy), theme)
     draw_scores(axes, list(accuracy.values()), theme.accent)
-    heights = range(len(accuracy))
-    axes.scatter([chance[name] for name in accuracy], heights, marker="|", s=90, lw=1.6, color=theme.second, zorder=4)
-    legend(figure, [("accuracy, 95 % interval", theme.accent, "o"), ("guessing", theme.second, "|")], theme)
+    entries = [("right, 95 % interval", theme.accent, "o")]
+    if chance is not None:
+        marks, heights = [chance[name] for name in accuracy], range(len(accuracy))
+        axes.scatter(marks, heights, marker="|", s=90, lw=1.6, color=theme.second, zorder=4)
+        entries.append(("guessing", theme.second, "|"))
+    legend(figure, entries, theme)
     return png(figure)
 
 

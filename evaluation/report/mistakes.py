@@ -6,10 +6,12 @@ from typing import Any
 
 import datasets
 
+from ...configuration.metrics import WITHOUT_OPTIONS, Kind
 from ...data.image_column import as_list
+from ...modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS
 from ...modeling_mmcot.prompt_mmcot import letter
 from ..conclusions import is_right
-from ..predictions import AnsweredExamples
+from ..predictions import AnsweredExamples, is_right_answer
 from .differences import mark_differences
 from .thumbnails import thumbnail
 
@@ -21,7 +23,7 @@ ABOUT = ("subject", "topic", "skill", "grade")
 
 
 @dataclass
-class Kind:
+class Mistakes:
     """Wrong answers of one kind.
 
     Args:
@@ -42,29 +44,34 @@ class Kind:
         return len(self.positions) - len(self.shown)
 
 
-def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset) -> list[Kind]:
-    """The wrong answers by kind, without empty kinds. A missing prediction is no answer and not among them."""
-    unparsed = Kind("No option named", "What the model wrote as its answer names no option, or several.")
-    misread = Kind(
+def sort_mistakes(answered: AnsweredExamples, dataset: datasets.Dataset, kind: Kind) -> list[Mistakes]:
+    """The wrong answers to a kind of questions by what went wrong, without empty kinds. A missing prediction is no
+    answer and not among them."""
+    unparsed = Mistakes("No option named", "What the model wrote as its answer names no option, or several.")
+    if kind is WITHOUT_OPTIONS:
+        unparsed = Mistakes("No answer in words", "The model wrote nothing as its answer, or several answers.")
+    misread = Mistakes(
         "Right rationale, wrong answer", "The rationale comes to the right conclusion; the answer does not."
     )
-    misled = Kind("Wrong rationale, wrong answer", "The rationale already comes to another conclusion, or to none.")
-    silent = Kind("Wrong answer, no rationale", "There is no rationale to tell why.")
+    misled = Mistakes(
+        "Wrong rationale, wrong answer", "The rationale already comes to another conclusion, or to none."
+    )
+    silent = Mistakes("Wrong answer, no rationale", "There is no rationale to tell why.")
     for position, (example, guess) in enumerate(zip(answered.examples, answered.guesses, strict=True)):
-        if guess is None or guess["choice_index"] == example["answer"]:
+        if guess is None or not kind.contains(example) or is_right_answer(guess["given"], example):
             continue
-        if guess["choice_index"] is None:
-            kind = unparsed
+        if guess["given"] is None:
+            group = unparsed
         elif not guess["rationale"]:
-            kind = silent
+            group = silent
         elif is_right(guess["rationale"], example):
-            kind = misread
+            group = misread
         else:
-            kind = misled
-        kind.positions.append(position)
-        if len(kind.shown) < SHOWN:
-            kind.shown.append(describe_mistake(example, guess, dataset[position].get("image")))
-    return [kind for kind in (misled, misread, silent, unparsed) if kind.positions]
+            group = misled
+        group.positions.append(position)
+        if len(group.shown) < SHOWN:
+            group.shown.append(describe_mistake(example, guess, dataset[position].get("image")))
+    return [group for group in (misled, misread, silent, unparsed) if group.positions]
 
 
 def describe_mistake(example: Mapping[str, Any], guess: Mapping[str, Any], image: Any) -> dict[str, Any]:
@@ -80,16 +87,29 @@ def describe_mistake(example: Mapping[str, Any], guess: Mapping[str, Any], image
         "images": [thumbnail(each) for each in as_list(image)],
         "question": example["question"],
         "context": example.get("hint"),
-        "options": [
-            {
-                "letter": letter(index),
-                "text": text,
-                "gold": index == example["answer"],
-                "chosen": index == guess["choice_index"],
-            }
-            for index, text in enumerate(example["choices"])
-        ],
+        "options": options_of(example, guess) if example["choices"] else answers_of(example, guess),
         "rationale": rationale if guess["rationale"] else [],
         "gold_rationale": gold_rationale,
         "answer_text": guess.get("answer_text"),
     }
+
+
+def options_of(example: Mapping[str, Any], guess: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The options of a problem, with what is right and what was chosen."""
+    return [
+        {
+            "letter": letter(index),
+            "text": text,
+            "gold": index == example["answer"],
+            "chosen": index == guess["given"],
+        }
+        for index, text in enumerate(example["choices"])
+    ]
+
+
+def answers_of(example: Mapping[str, Any], guess: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """In the same form, the accepted answers and what was said."""
+    accepted = [{"letter": None, "text": text, "gold": True, "chosen": False} for text in example[ACCEPTED_ANSWERS]]
+    accepted = list({answer["text"]: answer for answer in accepted}.values())
+    said = {"letter": None, "text": guess["given"], "gold": False, "chosen": True}
+    return accepted if guess["given"] is None else [*accepted, said]

@@ -9,10 +9,9 @@ import datasets
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...configuration.ablations import ABLATIONS
-from ...configuration.metrics import ACCURACY, CLASSES, CONCLUSION, METRICS, PAIR_METRICS
+from ...configuration.metrics import ACCURACY, CLASSES, CONCLUSION, DIRECT_ANSWER, METRICS, PAIR_METRICS, scored_kinds
 from ...configuration.plain_files import replace_text
 from ...configuration.repository import METRICS_FILE
-from ..findings import conclude
 from ..predictions import match_predictions
 from ..verdict import BASELINE_MEANINGS
 from .ablation_charts import ablation_chart, curve_chart
@@ -30,64 +29,76 @@ def write_report(
     predictions: Sequence[Mapping[str, Any]],
     dataset: datasets.Dataset,
     metrics: Mapping[str, Any],
-    ablations: Mapping[str, Any] | None = None,
-    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes a report that needs nothing but a browser.
 
     Args:
         folder: gets `metrics.json`, `report.html`, `accuracy.png`, and where there is something to draw in them
-            `ablations.png`, `early_answering.png` and `confidence.png`.
+            `ablations.png`, `early_answering.png` and `confidence.png`; of problems without options the same, with
+            `without_options_` before their names.
         predictions, dataset: what was scored; the report shows the wrong answers with their images.
-        metrics: what [`evaluate`] returned for them.
-        ablations: what [`measure_ablations`] returned.
-        comparison: what [`compare_predictions`] returned, these predictions first; `other` in it names the others.
+        metrics: what [`evaluate`] returned for them, for each kind of problems with what else there is:
+            `verdict` and `baselines`, see [`judge`]; `ablations`, see [`measure_ablations`], with what they come to,
+            see [`conclude`]; `comparison`, what [`compare_predictions`] returned, these predictions first; `other` in
+            it names the others.
 
     Returns:
         What `metrics.json` then holds.
     """
-    folder = Path(folder)
-    scores = dict(metrics)
-    if ablations is not None:
-        scores |= {"ablations": ablations, **conclude(ablations)}
-    if comparison is not None:
-        scores["comparison"] = comparison
+    folder, scores = Path(folder), dict(metrics)
     text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
-    classes = {name: metrics["accuracy"][name] for name in CLASSES if name in metrics["accuracy"]}
-    charts = {"accuracy": draw(accuracy_chart, classes, metrics["chance"])}
-    if ablations is not None:
-        charts["ablations"] = draw(ablation_chart, ablations)
-    if "early_answering" in scores:
-        charts["early_answering"] = draw(curve_chart, scores["early_answering"])
-    if metrics["confidence"]:
-        charts["confidence"] = draw(confidence_chart, metrics["confidence"])
+    answered = match_predictions(predictions, dataset)
+    parts = []
+    for kind, found in scored_kinds(scores):
+        groups = found[kind.score.name]
+        classes = {name: groups[name] for name in CLASSES if name in groups}
+        parts.append(
+            {
+                "kind": kind,
+                "metrics": found,
+                "classes": classes,
+                "columns": {name: group for name, group in groups.items() if name not in CLASSES},
+                "chance": found.get("chance"),
+                "rationale_scores": {name: found[name] for name in [CONCLUSION.name] if name in found}
+                | found["rationale"],
+                "charts": draw_charts(found, classes),
+                "mistakes": sort_mistakes(answered, dataset, kind),
+            }
+        )
     page = template().render(
         title=folder.resolve().name,
-        metrics=metrics,
-        classes=classes,
-        columns={name: groups for name, groups in metrics["accuracy"].items() if name not in CLASSES},
+        parts=parts,
         accuracy=ACCURACY,
+        counts=scores,
         known_metrics=METRICS,
         class_meanings={each.name: each.meaning for each in CLASSES.values()},
         ablation_meanings={ablation.name: ablation.meaning for ablation in ABLATIONS.values()},
         pair_metrics=PAIR_METRICS,
-        rationale_scores={name: scores[name] for name in [CONCLUSION.name] if name in scores} | scores["rationale"],
+        direct_answer=DIRECT_ANSWER,
         baseline_meanings=BASELINE_MEANINGS,
-        charts=charts,
-        ablations=ablations,
-        findings=scores.get("findings", []),
-        early_answering=scores.get("early_answering", {}),
-        comparison=comparison,
-        kinds=sort_mistakes(match_predictions(predictions, dataset), dataset),
         shown=SHOWN,
     )
     # Only now, when nothing can go wrong any more but the disk.
     folder.mkdir(parents=True, exist_ok=True)
-    for name, chart in charts.items():
-        (folder / f"{name}.png").write_bytes(chart["light"])
+    for part in parts:
+        beginning = f"{part['kind'].key}_" if part["kind"].key else ""
+        for name, chart in part["charts"].items():
+            (folder / f"{beginning}{name}.png").write_bytes(chart["light"])
     replace_text(folder / "report.html", page)
     replace_text(folder / METRICS_FILE, text + "\n")
     return scores
+
+
+def draw_charts(scores: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
+    """The charts of a kind of problems by name, as far as there is something to draw."""
+    charts = {"accuracy": draw(accuracy_chart, classes, scores.get("chance"))}
+    if "ablations" in scores:
+        charts["ablations"] = draw(ablation_chart, scores["ablations"])
+    if "early_answering" in scores:
+        charts["early_answering"] = draw(curve_chart, scores["early_answering"])
+    if scores["confidence"]:
+        charts["confidence"] = draw(confidence_chart, scores["confidence"])
+    return charts
 
 
 def draw(chart: Callable[..., bytes], *values: Any) -> dict[str, bytes]:

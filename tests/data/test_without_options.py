@@ -1,4 +1,4 @@
-"""Questions without options: the texts that count as right, from every layout, and who refuses them so far."""
+"""Questions without options: the texts that count as right, from every layout."""
 
 import csv
 import json
@@ -10,10 +10,8 @@ import pytest
 from PIL import Image
 
 from mmcot.configuration import DataArguments
-from mmcot.data import load_data, load_splits, require_options
+from mmcot.data import has_answers, load_data, load_splits
 from mmcot.data.rows import RowError
-from mmcot.inference.predict import predict_file
-from mmcot.training.two_stage import run_recipe
 
 
 CHOICE = {"id": "choice", "question": "Which?", "choices": ["red", "blue"], "answer": 1}
@@ -192,14 +190,8 @@ def test_bad_rows_of_tabmwp(tabmwp):
         load_splits(str(tabmwp))
 
 
-def test_training_and_prediction_refuse_them_so_far(tiny_recipe, make_model, tiny_processor, tmp_path):
-    for split in ("train", "validation", "test"):
-        write_lines(tmp_path / f"{split}.jsonl", CHOICE, open_question("42"))
-    refusal = "has 1 questions without options, the first with the id 'open'; leave them out"
-    with pytest.raises(ValueError, match=refusal):
-        run_recipe(tiny_recipe(tmp_path / "run", "--dataset", str(tmp_path)), say=lambda text: None)
-    make_model().save_pretrained(tmp_path / "model")
-    tiny_processor.save_pretrained(tmp_path / "model")
-    with pytest.raises(ValueError, match=refusal):
-        predict_file(str(tmp_path / "model"), str(tmp_path), "test", tmp_path / "out.jsonl")
-    require_options(load_splits(write_lines(tmp_path / "a.jsonl", CHOICE))["train"], "A split")
+def test_what_has_a_right_answer(tmp_path):
+    rows = [CHOICE, open_question("42"), open_question(None, id="none"), {**CHOICE, "id": "test", "answer": None}]
+    data = load_splits(write_lines(tmp_path / "a.jsonl", *rows))["train"]
+    assert has_answers(data) == [True, True, False, False]
+    assert has_answers(load_splits(write_lines(tmp_path / "b.jsonl", CHOICE))["train"]) == [True]

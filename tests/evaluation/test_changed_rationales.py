@@ -11,7 +11,8 @@ from .labelled import make_examples
 
 def reasoned(processor, rationales, choices=None, **columns):
     dataset = make_examples(len(rationales), **columns)
-    return Reasoned(dataset.to_list(), rationales, choices or [0] * len(rationales), processor)
+    chosen = choices or [0] * len(rationales)
+    return Reasoned(dataset.to_list(), rationales, chosen, ["A"] * len(rationales), processor)
 
 
 def test_problem_without_gold_rationale_keeps_its_own(tiny_processor):

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmcot.evaluation.metrics import (
-    accuracy,
     bleu,
     chance,
     common_length,
@@ -104,24 +103,6 @@ def test_a_text_is_most_like_itself(text):
     scores = rationale_scores(text, text)
     assert scores["rougeL"] == scores["bleu1"] == 1
     assert scores["rouge_l"] == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("predicted", "expected", "percent"),
-    [
-        ([0, 1, 2], [0, 1, 2], 100),
-        ([0, 1, 1, 0], [0, 1, 2, 3], 50),
-        ([None, 0], [0, 0], 50),
-        ([None, None], [0, 1], 0),
-    ],
-)
-def test_accuracy_counts_the_unparsed_as_wrong(predicted, expected, percent):
-    assert accuracy(predicted, expected) == percent
-
-
-def test_accuracy_refuses_lists_of_different_length():
-    with pytest.raises(ValueError, match="argument 2 is longer"):
-        accuracy([0], [0, 1])
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def blind_and_mute(monkeypatch):
 
 def test_every_metric_of_rationales_has_its_function_and_its_record():
     of_rationales = {*RATIONALE_SCORES, SIMILARITY.name, "conclusion"}
-    assert of_rationales | {"accuracy", "calibration_error", "auroc"} == set(METRICS)
+    assert of_rationales | {"accuracy", "exact_match", "direct_answer", "calibration_error", "auroc"} == set(METRICS)
     assert all(name == metric.name for name, metric in METRICS.items())
 
 
@@ -81,7 +81,7 @@ def test_a_new_ablation_is_run_and_in_report_and_card(
     assert list(ablated) == [*ABLATIONS]
     assert {row["rationale"] for row in ablated["blind and mute"]} == {""}
     table = measure_ablations(right_rows, ablated, test_split)
-    write_report(tmp_path, right_rows, test_split, evaluate(right_rows, test_split), table)
+    write_report(tmp_path, right_rows, test_split, evaluate(right_rows, test_split) | {"ablations": table})
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for ablation in (blind_and_mute, BLANK):
         assert f"{ablation.name}<span>{ablation.meaning}</span>" in page

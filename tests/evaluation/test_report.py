@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mmcot.configuration.metrics import WITH_OPTIONS
 from mmcot.evaluation.comparison import compare_predictions
 from mmcot.evaluation.predictions import match_predictions
 from mmcot.evaluation.report import write_report
@@ -69,7 +70,7 @@ def predict_all(n, choice_index, rationale="It is two."):
 
 def write(folder, predictions, dataset, **parts):
     """Writes a report and reads its page."""
-    write_report(folder, predictions, dataset, evaluate(predictions, dataset), **parts)
+    write_report(folder, predictions, dataset, evaluate(predictions, dataset) | parts)
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
@@ -96,9 +97,8 @@ def test_whatever_is_shown_is_shown_as_text(text, tmp_path):
     dataset = make_problems(1, choices=[[text, "other"]], **columns)
     rows = [{"id": text, "answer_text": text + " other", "rationale": text}, {"id": text + "!", "choice_index": 0}]
     metrics = evaluate(rows, dataset, by=["topic"])
-    write_report(
-        tmp_path, rows, dataset, metrics, comparison={"other": text, **compare_predictions(rows, rows, dataset)}
-    )
+    metrics["comparison"] = {"other": text, **compare_predictions(rows, rows, dataset)}
+    write_report(tmp_path, rows, dataset, metrics)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert {"script", "img"} & set(page.elements) == {"img"}
     assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
@@ -137,7 +137,7 @@ def test_wrong_answers_are_sorted_by_what_went_wrong():
         {"id": 3, "choice_index": 1},
         {"id": 4, "choice_index": 0, "rationale": "It is two."},
     ]
-    kinds = sort_mistakes(match_predictions(rows, dataset), dataset)
+    kinds = sort_mistakes(match_predictions(rows, dataset), dataset, WITH_OPTIONS)
     assert [kind.positions for kind in kinds] == [[0], [1], [3], [2]]
     first = kinds[0].shown[0]
     assert len(first["images"]) == 2

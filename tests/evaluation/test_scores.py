@@ -108,7 +108,11 @@ def test_evaluate_file_scores_compares_and_reports(tmp_path):
     assert written == metrics
     assert (written["comparison"]["other"], written["comparison"]["only_first"]) == ("theirs", 6)
     assert written["ablations"][NO_RATIONALE.name]["all problems"]["difference"]["value"] == -75
-    assert headline(metrics).startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.8 to 100.0 %; guessing")
+    assert (
+        headline(metrics)
+        .splitlines()[1]
+        .startswith("12 of 12 problems right: 100.0 %, 95 % interval 75.8 to 100.0 %; guessing")
+    )
 
 
 def test_whole_rationale_includes_the_lecture_where_the_model_writes_it(tiny_processor):

@@ -80,13 +80,14 @@ class Case:
 
 
 def make_dataset() -> datasets.Dataset:
-    """Six labelled examples; some of their columns have names that scores have, too."""
+    """Six labelled examples, the last without options; some of their columns have names that scores have, too."""
     count = len(IDS)
     columns = {
         "id": IDS,
         "question": ["Which?"] * count,
-        "choices": [CHOICES] * count,
-        "answer": [position % len(CHOICES) for position in range(count)],
+        "choices": [CHOICES] * (count - 1) + [[]],
+        "answer": [position % len(CHOICES) for position in range(count - 1)] + [None],
+        "accepted_answers": [[]] * (count - 1) + [["red", "1.5", *TEXTS[8:16]]],  # of ten people
         "hint": ["", "Look."] * (count // 2),
         "solution": ["It is red. The answer is (A).", "", "Blue, not red.", "One and a half is 1.5.", " ", "So (A)."],
         "topic": ["a", "b" * 5000, "<i>", "9" * 5000, "", "| x |"],
@@ -104,7 +105,10 @@ def make_case(seed: int) -> Case:
 
 def valid_row(rng: random.Random) -> dict:
     row: dict[str, Any] = {"id": rng.choice(IDS)}
-    if rng.random() < 0.7:
+    if row["id"] == IDS[-1]:
+        row["answer_text"] = rng.choice(TEXTS)
+        row |= {"choice_index": None} if rng.random() < 0.5 else {}
+    elif rng.random() < 0.7:
         row["choice_index"] = rng.choice([0, 1, 2, 3, None])
     if "choice_index" not in row or rng.random() < 0.5:
         row["answer_text"] = rng.choice(TEXTS)

@@ -129,6 +129,9 @@ def make_rows(rng: random.Random) -> list[Row]:
 
 def good_row(rng: random.Random, number: int) -> Row:
     row = {"id": str(number), "question": "What?", "choices": ["red", "blue"], "answer": number % 2, "hint": "Look."}
+    if rng.random() < 0.15:  # without options
+        row["choices"] = rng.choice([None, [], "", "[]"])
+        row["answer"] = rng.choice(["42", 42, 4.5, ["42", "forty two"], '["42", "43"]', None])
     row["solution"] = rng.choice(["So.", ["So.", "Thus."], None])
     row["image"] = rng.choice([None, "good.png", ["good.png", "good.png"]])
     return row

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from mmcot.configuration.metrics import ACCURACY
 from mmcot.hub_card.markdown import inline
-from mmcot.hub_card.tables import accuracy_table, markdown_table
+from mmcot.hub_card.tables import markdown_table, score_table
 
 
 NASTY = [
@@ -51,7 +52,7 @@ def text_of(cell):
 @pytest.mark.parametrize("text", NASTY)
 def test_names_and_values_of_the_data_are_shown_as_they_are(text):
     accuracy = {"average": SCORE, text: {text: SCORE, "other": SCORE}}
-    table = accuracy_table(accuracy, {"average": 50.0, text: {text: 50.0, "other": 50.0}})
+    table = score_table(ACCURACY, accuracy, {"average": 50.0, text: {text: 50.0, "other": 50.0}})
     cells = cells_of(RENDER(table))
     assert len(cells) == 4 * 5
     shown = " ".join(text.split())
@@ -69,6 +70,6 @@ def test_any_text_is_shown_as_it_is(text):
 
 def test_a_value_called_like_a_part_of_a_score_is_a_value():
     accuracy = {"average": SCORE, "IMG": SCORE, "kind": {"value": SCORE, "n": SCORE}}
-    table = accuracy_table(accuracy, {"average": 50.0, "IMG": 40.0, "kind": {"value": 30.0, "n": 20.0}})
+    table = score_table(ACCURACY, accuracy, {"average": 50.0, "IMG": 40.0, "kind": {"value": 30.0, "n": 20.0}})
     assert "| IMG: with a picture | 50.0 % | 10.0 to 90.0 | 40.0 % | 2 |" in table
     assert "| kind: value | 50.0 % | 10.0 to 90.0 | 30.0 % | 2 |" in table

@@ -91,7 +91,14 @@ def test_nothing_is_claimed_without_a_temperature_or_for_a_rationale_of_the_call
     assert pipe(question("red"), max_new_tokens=6)["confidence"] is None
 
 
+@pytest.mark.parametrize("name", ["confidence_temperature", "words_temperature"])
 @pytest.mark.parametrize("value", [0, -1.5, float("nan")])
-def test_temperature_that_makes_no_sense_is_refused(value):
-    with pytest.raises(ValueError, match="confidence_temperature is .*; use a number above 0"):
-        MMCoTConfig(confidence_temperature=value)
+def test_temperature_that_makes_no_sense_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is .*; use a number above 0"):
+        MMCoTConfig(**{name: value})
+
+
+def test_each_kind_of_question_has_its_temperature():
+    temperatures = MMCoTConfig(confidence_temperature=2.0, words_temperature=3.0).temperatures
+    assert (temperatures.of(["red", "blue"]), temperatures.of([])) == (2.0, 3.0)
+    assert MMCoTConfig(confidence_temperature=2.0).temperatures.of([]) is None

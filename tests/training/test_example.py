@@ -47,6 +47,15 @@ def test_it_is_answered_right_and_has_one_picture_if_possible(pictures, choices,
     assert not {"context", "caption"} & example.keys()
 
 
+def test_answer_in_words(scored, tmp_path):
+    free = {"choices": [[], []], "answer": [None, None], "accepted_answers": [["red"], ["four", "4"]]}
+    problems = scored("none", "none").remove_columns(["choices", "answer"])
+    problems = datasets.concatenate_datasets([problems, datasets.Dataset.from_dict(free)], axis=1)
+    rows = [{"rationale": "So.", "choice_index": None, "answer": answer} for answer in ("blue", "4.0")]
+    example = choose_example(problems, rows, False, tmp_path)
+    assert (example["choice"], example["choices"]) == ("4.0", [])
+
+
 def test_picture_is_one_that_a_page_can_show(scored, tmp_path):
     choose_example(scored("wide"), predict(1), True, tmp_path)
     picture = Image.open(tmp_path / "example_picture.png")

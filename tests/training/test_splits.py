@@ -43,6 +43,14 @@ def test_training_that_has_what_it_learns_starts(fields, overrides, run_splits):
     assert len(run_splits(fields, *overrides)["train"]) == 18
 
 
+@pytest.mark.parametrize("overrides", [(), ("--formats", "direct")], ids=str)
+def test_questions_without_options_are_trained_on(overrides, run_splits):
+    free = {"choices": None, "solution": "There are 42."}
+    assert run_splits({**free, "answer": 42}, *overrides)["train"][0]["accepted_answers"] == ["42"]
+    with pytest.raises(RecipeError, match="has problems without an answer; leave them out"):
+        run_splits({**free, "answer": None}, *overrides)
+
+
 def test_one_file_is_enough(tmp_path, tiny_recipe):
     rows = [{"question": f"{n}?", "choices": ["a", "b"], "answer": 0, "solution": "It is a."} for n in range(50)]
     (tmp_path / "my.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
