@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import (
-    AutoModel,
-    AutoModelForSeq2SeqLM,
-    GenerationMixin,
-    PreTrainedModel,
-)
+from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqLMOutput
 from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
 
@@ -19,7 +14,15 @@ from .card_mmcot import leave_card
 from .configuration_mmcot import MMCoTConfig
 from .encoder_mmcot import MMCoTEncoder, MMCoTEncoderOutput, MMCoTGate, MMCoTGatedFusion, requested_outputs
 from .loading_mmcot import find_place, origin_of, stages_alone, with_names_in_memory
-from .parts_mmcot import load_language_model, load_vision_tower, part_classes, sort_arguments, unread_parameters
+from .parts_mmcot import (
+    load_language_model,
+    load_vision_tower,
+    new_language_model,
+    new_vision_tower,
+    part_classes,
+    sort_arguments,
+    unread_parameters,
+)
 from .stage_records_mmcot import ROOT_FOLDER
 
 
@@ -134,11 +137,8 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         self._supports_flex_attn = self._supports_flash_attn and all(part._supports_flex_attn for part in parts)
         self._can_compile_fullgraph = all(part._can_compile_fullgraph for part in parts)
         super().__init__(config)
-        self.language_model = AutoModelForSeq2SeqLM.from_config(config.text_config)
-        # Any image encoder, or none.
-        self.vision_tower: Any = None
-        if config.vision_config is not None:
-            self.vision_tower = AutoModel.from_config(config.vision_config)
+        self.language_model = new_language_model(config.text_config)
+        self.vision_tower: Any = new_vision_tower(config.vision_config)
         image_feature_size = config.image_feature_size
         assert image_feature_size is not None  # the configuration has filled it in
         self.fusion = MMCoTGatedFusion(

@@ -4,7 +4,8 @@ import pytest
 import torch
 from huggingface_hub import HfApi
 from torch.testing import assert_close
-from transformers import T5ForConditionalGeneration, ViTModel, pipeline
+from transformers import T5Config, T5ForConditionalGeneration, ViTModel, pipeline
+from transformers.activations import NewGELUActivation
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
 
@@ -122,3 +123,16 @@ def test_unknown_arguments_are_refused_before_anything_is_loaded(wrong, words):
 def test_arguments_of_a_part_that_is_not_there_are_refused(checkpoints):
     with pytest.raises(TypeError, match="'vision_revision' is about vision_model, which is not given"):
         from_parts(checkpoints[0], vision_revision="old", image_feature_size=24)
+
+
+def test_gelu_of_flan_t5_is_one_operation_that_gives_the_same(tmp_path):
+    sizes = {"vocab_size": 64, "d_model": 16, "d_kv": 8, "d_ff": 16, "num_heads": 2, "num_layers": 1}
+    config = T5Config(feed_forward_proj="gated-gelu", **sizes)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    drawn = MMCoTForConditionalGeneration(MMCoTConfig(text_config=config, image_feature_size=8))
+    loaded = from_parts(str(tmp_path), image_feature_size=8)
+    states = torch.linspace(-6, 6, 1000)
+    for model in (drawn, loaded):
+        acts = [module.act for module in model.modules() if hasattr(module, "act")]
+        assert {type(act) for act in acts} == {torch.nn.GELU}
+        assert_close(acts[0](states), NewGELUActivation()(states), atol=1e-6, rtol=1e-5)
