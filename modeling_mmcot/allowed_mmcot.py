@@ -92,7 +92,8 @@ PLAIN_KINDS: dict[str, Allowed] = {
     ),
     "stop_strings": TEXTS,
     "early_stopping": Allowed("True, False or 'never'", lambda value: isinstance(value, bool) or value == "never"),
-    "prefix_allowed_tokens_fn": Allowed("a function", callable),
+    # The name of a repository would have its code run: `generate` of the model is there for that.
+    **dict.fromkeys(("custom_generate", "prefix_allowed_tokens_fn"), Allowed("a function", callable)),
     **dict.fromkeys(("logits_processor", "stopping_criteria"), FUNCTIONS),
     **dict.fromkeys(("cache_implementation", "num_assistant_tokens_schedule", "speculation_type"), WORD),
     "streamer": Allowed(

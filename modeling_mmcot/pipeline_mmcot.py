@@ -185,6 +185,7 @@ class MMCoTPipeline(Pipeline):
         if RATIONALE not in self.stages:
             yield self(inputs, **kwargs)
             return
+        check_kinds(kwargs, OWN_SETTINGS)
         settings = kwargs.pop("rationale_kwargs", None) or {}
 
         def ask(streaming: dict[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def check_pipeline_keywords(given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
             raise ValueError(
-                f"{name!r} is neither part of a question nor an argument of generate(); {advice(name, known)}"
+                f"{show(name)} is neither part of a question nor an argument of generate(); {advice(name, known)}"
             )
 
 

@@ -86,7 +86,7 @@ def refusals_name(settings: Iterable[str]) -> Iterator[None]:
     """Where the library refuses settings, its words for it are one line that names them."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of values in values, which it tries to show
         names = ", ".join(settings)
         if not names:
             raise

@@ -56,7 +56,8 @@ def read_csv(path: Path) -> Iterator[Numbered]:
         try:
             header = next(reader, [])
             if len(set(header)) < len(header):
-                raise ValueError(f"{path} has two columns of one name; its columns are {', '.join(header)}.")
+                names = readable(", ".join(header))
+                raise ValueError(f"{path} has two columns of one name; its columns are {names}; rename one of them.")
             line = reader.line_num + 1
             for cells in reader:
                 if len(cells) > len(header):

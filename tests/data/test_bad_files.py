@@ -53,6 +53,7 @@ BAD_FILES = {
     "empty csv": ("a.csv", b"", "is empty: it holds no rows"),
     "csv of names": ("a.csv", b"question,choices\n", "is empty: it holds no rows"),
     "csv with a name twice": ("a.csv", b"id,id\n1,2\n", "two columns of one name; its columns are id, id"),
+    "csv with an unprintable name twice": ("a.csv", b"\x1b,\x1b\n1,2\n", r"columns are \\x1b, \\x1b; rename one"),
     "open quotation mark": ("a.csv", b'id,question\n1,"What?\n', "a.csv, line 2: .*quotation mark missing"),
     "csv of Latin-1": ("a.csv", b"id,question\n1,\xe9\n", "a.csv is not UTF-8; save it with that encoding"),
     "empty parquet": ("a.parquet", b"", "a.parquet is no Parquet file"),

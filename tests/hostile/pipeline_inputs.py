@@ -27,7 +27,7 @@ FIELDS = ("question", "choices", "image", "context", "hint", "caption", "rationa
 OUTPUTS = {
     *("rationale", "answer", "choice", "choice_index", "answer_text", "scores", "parsed", "confidence", "reason"),
 }
-FURTHER = {"agreement", "prompts", "texts"}  # where they were asked for
+FURTHER = {"agreement", "prompts", "texts", "explanation"}  # where they were asked for
 RED = Image.new("RGB", (16, 16), "red")
 
 
@@ -97,6 +97,7 @@ USUAL = [
     *("generation_config", "early_stopping", "bad_words_ids", "max_time", "batch_size", "num_workers"),
     *("generate_kwargs", "num_return_sequences", "eos_token_id"),
     *("num_samples", "abstain_below", "return_all", "on_error", "rationale_kwargs", "answer_kwargs"),
+    "explain",
 ]
 UNKNOWN = ["max_new_token", "x", "images", "input_ids", "pixel_values", "encoder_outputs", "labels", "timeout"]
 
@@ -109,17 +110,21 @@ class Case:
         inputs: as the first argument; nothing where the question comes as keywords.
         keywords: of the call.
         rows: of several inputs their number; of one `None`.
+        streamed: whether the answer is asked for in pieces.
     """
 
     inputs: Any
     keywords: dict[str, Any] = field(default_factory=dict)
     rows: int | None = None
+    streamed: bool = False
 
 
 def make_case(seed: int) -> Case:
     """The same case for the same seed."""
     rng = random.Random(seed)
-    return rng.choice(MAKERS)(rng)
+    case = rng.choice(MAKERS)(rng)
+    case.streamed = case.rows is None and rng.random() < 0.1
+    return case
 
 
 def good_row(rng: random.Random) -> dict[str, Any]:
@@ -235,8 +240,11 @@ MAKERS: list[Callable[[random.Random], Case]] = [
 
 def outcome(case: Case, pipe: MMCoTPipeline) -> str:
     """What asking comes to: `answered`, `refused` in one line that says what to do, or what is wrong."""
+    keywords = {"max_new_tokens": 3, **case.keywords}
     try:
-        answers = pipe(case.inputs, **{"max_new_tokens": 3, **case.keywords})
+        *pieces, answers = pipe.stream(case.inputs, **keywords) if case.streamed else [pipe(case.inputs, **keywords)]
+        if not all(isinstance(piece, str) for piece in pieces):
+            return f"pieces are {pieces!r:.200}"
         found = [answers] if isinstance(answers, Mapping) else list(answers)
     except ValueError as error:
         return judge(str(error)) if type(error) is ValueError else f"traceback {type(error).__name__}: {error!s:.200}"
@@ -249,7 +257,10 @@ def outcome(case: Case, pipe: MMCoTPipeline) -> str:
 
 def find_fault(answer: dict[str, Any]) -> str | None:
     """What is wrong with an answer."""
-    json.dumps(answer, allow_nan=False)
+    explanation = answer.get("explanation")
+    if explanation is not None and not all(np.isfinite(heat).all() for heat in explanation.maps):
+        return f"explained as {explanation!r:.200}"
+    json.dumps({name: value for name, value in answer.items() if name != "explanation"}, allow_nan=False)
     if answer.keys() == {"error"}:
         return judge(answer["error"]) if judge(answer["error"]) != "refused" else None
     scores = answer["scores"]

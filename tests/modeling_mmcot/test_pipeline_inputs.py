@@ -143,6 +143,13 @@ class TestRationale:
         assert pipe({**QUESTION, "rationale": "It is red."}, **SHORT)["rationale"] == "It is red."
 
 
+def nested(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 class TestKeywords:
     @pytest.mark.parametrize(
         ("keywords", "message"),
@@ -150,6 +157,7 @@ class TestKeywords:
             ({"max_new_token": 3}, "'max_new_token' is neither .* did you mean 'max_new_tokens'"),
             ({"generate_kwargs": {"num_beans": 3}}, "'num_beans' is neither .* did you mean 'num_beams'"),
             ({"xyzzy": 1}, "'xyzzy' is neither part of a question nor an argument of generate"),
+            ({"x" * 9999: 1}, r"^'x{1,99}\.\.\.x{1,99}' is neither"),
             ({"input_ids": torch.ones(1, 1)}, "'input_ids' is neither"),
             ({"max_new_tokens": 3, "generate_kwargs": {"max_new_tokens": 4}}, "max_new_tokens is given twice"),
             (
@@ -191,6 +199,8 @@ class TestKeywords:
             ({"generation_config": {"num_beams": 2}}, "{'num_beams': 2}; give a GenerationConfig"),
             ({"generation_config": GenerationConfig(num_beams=10**6)}, "num_beams is 1000000"),
             ({"streamer": 5}, "streamer is 5; give an object with put"),
+            ({"custom_generate": "somebody/code"}, "custom_generate is 'somebody/code'; give a function"),
+            ({"sequence_bias": nested(3000)}, "generate.. does not take .*, sequence_bias like this"),
             ({"cache_implementation": "x"}, "generate.. does not take .*, cache_implementation like this: Invalid"),
         ],
     )

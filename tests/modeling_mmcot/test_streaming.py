@@ -90,6 +90,8 @@ def test_faults_are_those_of_a_call(pipe):
         list(pipe.stream({"choices": ["a", "b"]}))
     with pytest.raises(ValueError, match="max_new_tokens is 0"):
         list(pipe.stream(QUESTION, max_new_tokens=0))
+    with pytest.raises(ValueError, match="rationale_kwargs is 2; give a mapping"):
+        list(pipe.stream(QUESTION, rationale_kwargs=2))
 
 
 def test_answer_alone_where_nothing_is_written_before_it(pipe, tiny_processor, make_model):
