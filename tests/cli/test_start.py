@@ -44,7 +44,7 @@ def imported(times):
     return names
 
 
-@pytest.mark.parametrize("recipe", ["lora.yaml", "own-data.yaml"])
+@pytest.mark.parametrize("recipe", ["own-data.yaml", pytest.param("lora.yaml", marks=pytest.mark.slow)])
 def test_hub_out_of_reach_is_said_before_torch_is_imported(recipe, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = python("-X", "importtime", "-m", "mmcot.cli", "train", str(RECIPES / recipe))
@@ -80,7 +80,7 @@ sys.meta_path.insert(0, Interrupt())
 """
 
 
-@pytest.mark.parametrize("module", ["mmcot.cli.shared_options", "torch.version"])
+@pytest.mark.parametrize("module", ["mmcot.cli.shared_options", pytest.param("torch.version", marks=pytest.mark.slow)])
 def test_ctrl_c_during_imports_is_one_line(module, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPT)
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])

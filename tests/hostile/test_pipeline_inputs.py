@@ -8,7 +8,7 @@ from .pipeline_inputs import make_case, outcome
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("count", [200, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_every_case_is_answered_or_one_line(count, tiny_processor, make_two_stages):
     pipe = make_two_stages(tiny_processor)
     results = Counter()

@@ -7,7 +7,7 @@ import pytest
 from .predictions import make_case, make_dataset, outcome
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_every_case_is_scored_or_refused_in_one_line(count, tmp_path):
     dataset = make_dataset()
     results = Counter()

@@ -8,7 +8,7 @@ from .recipes import make_case, outcome
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("count", [200, pytest.param(6000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(6000, marks=pytest.mark.slow)])
 def test_every_case_is_a_recipe_or_one_line(count, tmp_path):
     outcomes = {}
     for seed in range(count):

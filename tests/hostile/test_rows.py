@@ -8,7 +8,7 @@ from .rows import make_case, outcome
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_every_case_is_examples_or_one_line(count, tmp_path):
     results = Counter()
     for seed in range(count):

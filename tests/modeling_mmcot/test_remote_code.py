@@ -129,11 +129,13 @@ def test_saved_folder_is_a_repository_of_code_and_safetensors(name, here):
         assert f"class {name}(" in (folder / f"{module}.py").read_text()
 
 
+@pytest.mark.slow
 def test_configuration_and_processor_load_with_their_settings(there):
     assert there["config"] == ["MMCoTConfig", "mmcot", STAGES]
     assert there["processor"] == ["MMCoTProcessor", "official", 99]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "auto", ["AutoModel", "AutoModelForSeq2SeqLM", "AutoModelForImageTextToText", "AutoModelForMultimodalLM"]
 )
@@ -141,6 +143,7 @@ def test_first_model_writes_the_same_tokens(auto, here, there):
     assert there["ids"][auto] == here["ids"][0]
 
 
+@pytest.mark.slow
 def test_model_of_the_subfolder_writes_the_same_tokens(here, there):
     assert there["ids"]["answer"] == here["ids"][1]
 
@@ -150,17 +153,20 @@ def rounded(answer):
     return answer | {"scores": [round(score, 3) for score in answer["scores"]]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["named", "unnamed"])
 def test_pipeline_answers_the_same_with_and_without_the_name_of_its_task(call, here, there):
     assert rounded(there[call]) == rounded(here["answer"])
 
 
+@pytest.mark.slow
 def test_explanation_is_computed_and_drawn(here, there):
     assert np.array(there["maps"]).shape == (1, 8, 5)
     with Image.open(here["folder"] / "figure.png") as figure:
         assert figure.width > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["again", "again/answer", "parts", "parts/answer"])
 def test_folder_saved_there_is_a_repository_too(name, here, there):
     original, saved = here["folder"] / "saved", here["folder"] / name
@@ -177,6 +183,7 @@ def test_every_folder_answers_the_same_in_a_further_process(here, there_again):
     }
 
 
+@pytest.mark.slow
 def test_weights_saved_there_are_the_same(here, there):
     for name in (".", "answer"):
         original, saved = (

@@ -76,6 +76,7 @@ def test_other_recipe_is_refused_in_the_same_folder(tiny_recipe, finished_run):
         run_recipe(tiny_recipe(folder, "--seed", "9"), print)
 
 
+@pytest.mark.slow
 def test_interrupted_run_goes_on_where_it_was(tiny_recipe, finished_run, tmp_path, monkeypatch):
     folder, metrics, _ = finished_run
     recipe = tiny_recipe(tmp_path / "tiny")
