@@ -15,6 +15,7 @@ from .confidence_mmcot import Written
 from .explanation_figure_mmcot import draw_explanation, heat_pictures
 from .generation_mmcot import token_log_probabilities
 from .hiding_mmcot import grid_of, hide_windows, shrink, spread_over_cells
+from .looking_mmcot import Looked
 from .prompt_mmcot import STATEMENT, flatten
 from .stage_records_mmcot import RATIONALE, find_stage, in_order
 from .stages_mmcot import StageModels
@@ -119,17 +120,18 @@ def explain_answer(
     word_rows, answer_rows = [], []
     # As they are, without any, and hidden place by place.
     for batch in batches(chain([pictures, []], hide_windows(pictures))):
+        looked = Looked(stages, processor, batch)
         if words is not None:
             prompts = [build_prompt(processor, example, words.stage, {})] * len(batch)
-            word_rows += word_probabilities(stages, processor, words, batch, prompts)
+            word_rows += word_probabilities(stages, processor, words, looked, prompts)
         if answer is not None:
             asked = [{**example, "image": images} for images in batch]
-            anew = write_stages(stages, processor, asked, settings)
+            anew = write_stages(stages, processor, asked, settings, looked)
             prompts = [build_prompt(processor, example, last, row) for row in anew]
             answer_rows += (
                 [row[last].scores or [] for row in anew]
                 if choices
-                else word_probabilities(stages, processor, answer, batch, prompts)
+                else word_probabilities(stages, processor, answer, looked, prompts)
             )
     seen = [] if answer is None else compare(choices or answer.tokens.texts, answer_rows, pictures)
     return Explanation(
@@ -190,14 +192,15 @@ def word_probabilities(
     stages: StageModels,
     processor: "MMCoTProcessor",
     words: WordsOfStage,
-    batch: Sequence[list[Image.Image]],
+    looked: Looked,
     prompts: Sequence[str],
 ) -> list[list[float]]:
     """For each row of pictures with its prompt how probable each word is after those before it."""
-    inputs = processor(images=batch, text=prompts)
+    inputs = processor(text=prompts)
     with stages.use(words.stage) as model:
+        inputs.update(looked.inputs(model, range(len(prompts))))
         read = model.get_encoder()(**inputs.to(model.device, model.dtype))
-        labels = words.tokens.labels.to(model.device).expand(len(batch), -1)
+        labels = words.tokens.labels.to(model.device).expand(len(prompts), -1)
         logarithms = token_log_probabilities(model, read, labels).cpu()
     return words.tokens.sum_by_word(logarithms).exp().tolist()
 

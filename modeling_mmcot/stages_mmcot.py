@@ -192,6 +192,10 @@ class StageModels(Mapping):
             model.set_adapter(self.adapters[stage])
             yield model
 
+    def tower(self, stage: str) -> torch.nn.Module | None:
+        """The image encoder of a stage; no adapter is switched for it."""
+        return self._models[stage].vision_tower
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
 

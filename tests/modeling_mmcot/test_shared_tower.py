@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from peft import LoraConfig
 from PIL import Image
 
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline
@@ -61,3 +62,74 @@ def test_answers_are_the_same_and_each_folder_holds_a_whole_model(save, tiny_pro
     pipe.save_pretrained(tmp_path / "again")
     again = MMCoTForConditionalGeneration.from_pretrained(tmp_path / "again", subfolder="answer")
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in apart.state_dict().items())
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Function of a pipeline: the list that notes how many pictures its towers look at, call by call."""
+
+    def watch(pipe):
+        seen = []
+        for tower in {id(tower): tower for tower in map(pipe.stages.tower, pipe.stages)}.values():
+
+            def forward(pixel_values, *args, look=tower.forward, **kwargs):
+                seen.append(len(pixel_values))
+                return look(pixel_values, *args, **kwargs)
+
+            monkeypatch.setattr(tower, "forward", forward)
+        return seen
+
+    return watch
+
+
+def pictures(*colours):
+    return [Image.new("RGB", (16, 16), colour) for colour in colours]
+
+
+QUESTIONS = [
+    {"question": "Which?", "choices": ["a", "b"], "image": pictures("red")[0]},
+    {"question": "Which one?", "choices": None, "image": pictures("blue", "green")},
+    {"question": "Which of them?", "choices": ["a", "b"]},
+    {"question": "Which?", "choices": ["a", "b"], "image": pictures("red")[0], "rationale": "It is a red cat."},
+]
+
+
+@pytest.mark.parametrize("fields", [{}, {"missing_image": "zeros"}])
+def test_a_shared_tower_looks_once_for_both_stages(fields, save, tiny_processor, looks):
+    folder = save(**fields)
+    pipe = MMCoTPipeline(model=MMCoTForConditionalGeneration.from_pretrained(folder), processor=tiny_processor)
+    apart = MMCoTPipeline(
+        model=MMCoTForConditionalGeneration.from_pretrained(folder),
+        answer_model=MMCoTForConditionalGeneration.from_pretrained(folder, subfolder="answer"),
+        processor=tiny_processor,
+    )
+    once, twice = looks(pipe), looks(apart)
+    options = {"max_new_tokens": 4, "batch_size": 4}
+    assert pipe(QUESTIONS, **options) == apart(QUESTIONS, **options)
+    assert once == [8]  # two for each of four questions, the missing ones blank
+    assert twice == [6, 8]
+    # Batches of one, where no row is padded for another.
+    assert [pipe(row, max_new_tokens=4)["answer_text"] for row in QUESTIONS] == [
+        answer["answer_text"] for answer in pipe(QUESTIONS, **options)
+    ]
+
+
+def test_one_model_for_both_stages_looks_once(make_model, tiny_processor, looks):
+    pipe = MMCoTPipeline(model=make_model(), processor=tiny_processor)
+    seen = looks(pipe)
+    pipe(QUESTIONS[0], max_new_tokens=4)
+    assert seen == [1]
+    pipe(QUESTIONS[2], max_new_tokens=4)
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(("targets", "calls"), [(["q", "v"], [1]), (["q", "v", "q_proj"], [1, 1])])
+def test_adapters_in_the_tower_make_it_another_one(targets, calls, make_model, tiny_processor, looks):
+    """T5 calls its projections `q` and `v`, the image encoder `q_proj`."""
+    base = make_model(stages={"rationale": "rationale", "answer": "answer"})
+    for stage in ("rationale", "answer"):
+        base.add_adapter(LoraConfig(r=2, target_modules=targets), adapter_name=stage)
+    pipe = MMCoTPipeline(model=base, processor=tiny_processor)
+    seen = looks(pipe)
+    pipe(QUESTIONS[0], max_new_tokens=4)
+    assert seen == calls
