@@ -27,7 +27,7 @@ from .outcome_mmcot import (
 from .processing_mmcot import MMCoTProcessor
 from .questions_mmcot import QUESTION_KEYS, check_pipeline_keywords
 from .settings_mmcot import GENERATE_KEYWORDS
-from .stage_records_mmcot import ANSWER, RATIONALE, find_stage, in_order
+from .stage_records_mmcot import ANSWER, RATIONALE, in_order
 from .stages_mmcot import StageModels
 from .streaming_mmcot import stream_pieces
 
@@ -191,11 +191,7 @@ class MMCoTPipeline(Pipeline):
         def ask(streaming: dict[str, Any]) -> dict[str, Any]:
             return self(inputs, rationale_kwargs={**settings, **streaming}, **kwargs)
 
-        yield from stream_pieces(ask, self.processor.tokenizer, self._visible)
-
-    def _visible(self, text: str) -> str:
-        """What there is to see of a rationale that is being written: nothing before its cue is complete."""
-        return "" if find_stage(RATIONALE).cue.startswith(text.strip()) else self.processor.parse_rationale(text)
+        yield from stream_pieces(ask, self.processor.tokenizer, self.processor.visible_rationale)
 
     def _sanitize_parameters(self, generate_kwargs: dict[str, Any] | None = None, **kwargs):
         own = {name: kwargs.pop(name) for name in OWN_SETTINGS if name in kwargs}

@@ -76,6 +76,10 @@ class Wording:
         """A generated rationale without the cue it starts with."""
         return flatten(text).removeprefix(STAGES[RATIONALE].cue).strip()
 
+    def visible_rationale(self, text: str) -> str:
+        """What there is to see of a rationale that is being written: nothing before its cue is complete."""
+        return "" if STAGES[RATIONALE].cue.startswith(text.strip()) else self.parse_rationale(text)
+
     def split_output(self, text: str, stage: str) -> tuple[str | None, str]:
         """What a stage wrote, as its rationale (`None` where the stage writes none) and the text of its answer."""
         asked = find_stage(stage)

@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "modeling_mmcot": set(),
     "configuration": {"modeling_mmcot"},
     "data": {"modeling_mmcot", "configuration"},
-    "inference": {"modeling_mmcot", "configuration", "data"},
+    "engine": {"modeling_mmcot"},
+    "inference": {"modeling_mmcot", "configuration", "data", "engine"},
     "evaluation": {"modeling_mmcot", "configuration", "data", "inference"},
     "hub_card": {"modeling_mmcot", "configuration"},
-    "conversion": {"modeling_mmcot", "configuration", "data", "hub_card", "inference"},
+    "conversion": {"modeling_mmcot", "configuration", "data", "engine", "hub_card", "inference"},
     "training": {"modeling_mmcot", "configuration", "data", "inference", "evaluation", "hub_card"},
 }
 # It goes into a Space, without the rest of the package.
