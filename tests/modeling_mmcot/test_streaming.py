@@ -50,8 +50,9 @@ def test_answer_is_that_of_a_call(pipe):
 
 def test_cue_is_not_shown(pipe):
     texts = ["So", "Solution", "Solution: ", "Solution: It", "Solution: It is red."]
-    assert [pipe._visible(text) for text in texts] == ["", "", "", "It", "It is red."]
-    assert pipe._visible("It is red.") == "It is red."
+    visible = pipe.processor.visible_rationale
+    assert [visible(text) for text in texts] == ["", "", "", "It", "It is red."]
+    assert visible("It is red.") == "It is red."
 
 
 def test_closing_ends_the_work(pipe, monkeypatch):
