@@ -5,7 +5,8 @@ import sys
 from typing import Any
 
 from ..configuration.places import find_model
-from .shared_options import add_model, whole_number
+from ..inference.engine_choice import find_export
+from .shared_options import add_engine, add_model, whole_number
 
 
 SUMMARY = "answer questions about pictures: one, a file of them, or at a prompt"
@@ -18,6 +19,8 @@ EXAMPLE = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     add_model(parser)
+    add_engine(parser)
+    parser.set_defaults(is_light=True)
     parser.add_argument(
         "--question",
         help="without one, questions are read as JSON lines from standard input, or asked for at a prompt",
@@ -32,6 +35,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=whole_number(1, 1000), help="so many rationales vote")
 
 
+def only_torch(options: argparse.Namespace) -> str | None:
+    """What is asked for and only torch can do."""
+    return "--explain" if options.explain else "--trust-remote-code" if options.trust_remote_code else None
+
+
 def run(options: argparse.Namespace) -> int:
     """Prints rationale and answer; the exit code is 1 where a question has no answer."""
     given = [name for name in ("choices", "image", "context", "explain") if getattr(options, name)]
@@ -40,10 +48,19 @@ def run(options: argparse.Namespace) -> int:
     if options.question is not None and len(options.choices or ()) == 1:
         raise ValueError("--choices needs at least two options; leave it out for a question without.")
     model = find_model(options.model, options.revision)
-    from ..inference.pipeline import open_pipeline
     from . import conversation
 
-    pipe = open_pipeline(model, options.revision, options.trust_remote_code)
+    export = find_export(model, options.engine, only_torch(options))
+    if export is None:
+        from ..inference.pipeline import open_pipeline
+        from .progress_bars import hide_bars_of_loading
+
+        hide_bars_of_loading()
+        pipe = open_pipeline(model, options.revision, options.trust_remote_code)
+    else:
+        from ..engine import OnnxPipeline
+
+        pipe = OnnxPipeline(export)
     settings: dict[str, Any] = {"num_samples": options.samples} if options.samples else {}
     if options.explain:
         pipe, settings["explain"] = conversation.explaining(pipe, options.explain), True

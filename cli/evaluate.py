@@ -2,9 +2,11 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ..configuration.places import find_dataset, find_model
-from .shared_options import add_batch_size, add_data_options, add_revision, data_arguments
+from ..inference.engine_choice import find_export
+from .shared_options import add_batch_size, add_data_options, add_engine, add_revision, data_arguments
 
 
 SUMMARY = "score predictions, of this or any other system, and write a report"
@@ -28,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--update-card", action="store_true", help="put the ablations into the card of --model, too")
     parser.add_argument("--ablations", action="store_true", help="which stage looks and which reasons (with --model)")
     add_batch_size(parser)
+    add_engine(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -40,17 +43,19 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--revision is one of --model; leave it out.")
     revision = options.revision
     model = find_model(options.model, revision) if options.model else ""
+    export = find_export(model, options.engine, "--ablations" if options.ablations else None) if model else None
     find_dataset(options.dataset)
     from ..configuration.metrics import scored_kinds
     from ..configuration.repository import PREDICTIONS_FILE
     from ..data import load_splits, pick_split
     from ..evaluation.ablations import run_ablations
-    from ..evaluation.baselines import answer_blank, blank_sample
+    from ..evaluation.baselines import answer_blank, answer_blank_with, blank_sample
     from ..evaluation.files import evaluate_file, headline
     from ..evaluation.findings import conclude
     from ..evaluation.scores import with_whole_rationales
     from ..hub_card.card import add_ablations
     from ..inference.load import load_trained
+    from ..inference.onnx_predict import OnnxPredictor
     from ..inference.predict import predict_file
 
     data, ablated, blank = data_arguments(options), None, []
@@ -60,13 +65,20 @@ def run(options: argparse.Namespace) -> None:
     if model:
         options.predictions = options.output / PREDICTIONS_FILE
         size = options.batch_size
-        rows = predict_file(model, options.dataset, options.split, options.predictions, data, size, revision)
-        models, processor, features = load_trained(model, revision)
-        if options.ablations:
-            ablated = run_ablations(models, processor, dataset, rows, features=features, say=print, batch_size=size)
+        source, split = options.dataset, options.split
+        rows = predict_file(model, source, split, options.predictions, data, size, revision, export=export)
+        sample = dataset.select(blank_sample(len(dataset)))
+        processor: Any
+        if export is not None:
+            predictor = OnnxPredictor(export, size)
+            processor, blank = predictor.words, answer_blank_with(predictor.predict, sample) if predictor.looks else []
         else:
-            sample = dataset.select(blank_sample(len(dataset)))
-            blank = answer_blank(models, processor, sample, rows, features=features, batch_size=size)
+            models, processor, features = load_trained(model, revision)
+            again: dict[str, Any] = {"features": features, "batch_size": size}
+            if options.ablations:
+                ablated = run_ablations(models, processor, dataset, rows, say=print, **again)
+            else:
+                blank = answer_blank(models, processor, sample, rows, **again)
         dataset = with_whole_rationales(dataset, processor)
     compared, encoder = options.compare, options.similarity
     metrics = evaluate_file(

@@ -1,13 +1,13 @@
 """The command `mmcot`: its verbs, and what becomes of their errors."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from .. import __version__
 from . import ask, convert, demo, evaluate, export, features, info, predict, push, quickstart, train
+from .progress_bars import hide_bars_of_loading, leave_bars_to_us
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.overrides = overrides
     try:
         leave_bars_to_us()
+        if not options.is_light:
+            hide_bars_of_loading()
         return options.run(options) or 0
     except (ValueError, OSError, ImportError) as error:
         if options.debug:
@@ -69,15 +71,5 @@ def build_parser() -> argparse.ArgumentParser:
         )
         verb.add_options(own)
         own.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        own.set_defaults(run=verb.run, takes_overrides=own.get_default("takes_overrides"))
+        own.set_defaults(run=verb.run, **{name: own.get_default(name) for name in ("takes_overrides", "is_light")})
     return parser
-
-
-def leave_bars_to_us() -> None:
-    """One progress bar at a time: libraries show none of theirs, but downloads to somebody at a terminal."""
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    if not sys.stderr.isatty():
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    import transformers
-
-    transformers.utils.logging.disable_progress_bar()  # of loading weights

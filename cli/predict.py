@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from ..configuration.places import find_dataset, find_model
-from .shared_options import add_batch_size, add_data_options, add_revision, data_arguments
+from ..inference.engine_choice import find_export
+from .shared_options import add_batch_size, add_data_options, add_engine, add_revision, data_arguments
 
 
 SUMMARY = "answer a data set into a file; the same command goes on after a stop"
@@ -20,13 +21,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--output", required=True, type=Path, help="JSON-lines file of predictions")
     add_batch_size(parser)
+    add_engine(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Answers the data set."""
     model = find_model(options.model, options.revision)
     find_dataset(options.dataset)
+    export = find_export(model, options.engine)
     from ..inference.predict import predict_file
 
     data, size, revision = data_arguments(options), options.batch_size, options.revision
-    predict_file(model, options.dataset, options.split, options.output, data, size, revision)
+    predict_file(model, options.dataset, options.split, options.output, data, size, revision, export=export)

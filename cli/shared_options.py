@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..inference.engine_choice import AUTO, ENGINES
+
 
 if TYPE_CHECKING:
     from ..configuration import DataArguments
@@ -23,6 +25,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_revision(parser)
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="run the model's own Python files, not those of this package"
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """What answers."""
+    parser.add_argument(
+        "--engine",
+        default=AUTO,
+        choices=ENGINES,
+        help="auto takes an ONNX export in the folder where there is only a CPU (default: %(default)s)",
     )
 
 

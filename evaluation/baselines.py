@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -15,6 +15,7 @@ from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.answers_mmcot import plain
 from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS, answer_words
 from .ablations import run_ablations
+from .changed_images import change_images
 from .intervals import estimate, estimate_difference
 from .metrics import chance
 from .predictions import AnsweredExamples, match_predictions
@@ -47,6 +48,13 @@ def answer_blank(
     if not looks or not any(has_image(dataset)):
         return []
     return run_ablations(models, processor, dataset, predictions, ablations=[BLANK], **options)[BLANK.name]
+
+
+def answer_blank_with(
+    predict: Callable[[datasets.Dataset], Iterable[dict[str, Any]]], dataset: datasets.Dataset
+) -> list[dict[str, Any]]:
+    """The same by whatever predicts examples."""
+    return list(predict(change_images(BLANK.images, dataset))) if any(has_image(dataset)) else []
 
 
 def most_frequent_answers(train: datasets.Dataset, dataset: datasets.Dataset) -> list[dict[str, Any]]:

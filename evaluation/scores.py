@@ -20,8 +20,8 @@ from ..configuration.metrics import (
     Kind,
 )
 from ..data.image_column import without_images
-from ..modeling_mmcot import MMCoTProcessor
 from ..modeling_mmcot.free_answers_mmcot import ACCEPTED_ANSWERS, comparable
+from ..modeling_mmcot.wording_mmcot import Wording
 from .conclusions import is_right
 from .confidence import score_confidences
 from .intervals import estimate
@@ -37,7 +37,7 @@ LISTED_IDS = 20
 PEOPLE = 10
 
 
-def with_whole_rationales(dataset: datasets.Dataset, processor: MMCoTProcessor) -> datasets.Dataset:
+def with_whole_rationales(dataset: datasets.Dataset, processor: Wording) -> datasets.Dataset:
     """The data set with all that the processor calls a rationale as `solution`: for some that includes the lecture."""
     if not processor.lecture:
         return dataset

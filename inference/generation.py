@@ -16,6 +16,7 @@ from ..modeling_mmcot.confidence_mmcot import Temperatures, Written, calibrated,
 from ..modeling_mmcot.generation_mmcot import generate_batch
 from ..modeling_mmcot.outcome_mmcot import parse_stages
 from ..modeling_mmcot.stage_records_mmcot import RATIONALE, in_order
+from ..modeling_mmcot.wording_mmcot import Wording
 from .bars import bar_is_hidden
 from .fast_matmul import fast_matmul
 from .features import FeatureCache
@@ -162,22 +163,27 @@ def prediction_rows(
         written: by stage in their order, what its model wrote for each example.
         temperatures: of the confidences.
     """
-    rows = []
-    for example, *texts in zip(dataset.select_columns(["id", "choices"]), *written.values(), strict=True):
-        parsed = parse_stages(processor, dict(zip(written, texts, strict=True)), example["choices"])
-        scores = texts[-1].scores
-        temperature = temperatures.of(example["choices"])
-        confidence = calibrated(log_confidence(texts, parsed.given), temperature)
-        rows.append(
-            {
-                "id": example["id"],
-                "rationale": parsed.rationale,
-                "answer_text": parsed.answer_text,
-                "answer": parsed.answer,
-                "choice_index": parsed.index,
-                "scores": scores and [round(score, SCORE_DIGITS) for score in scores],
-                "confidence": confidence and round(confidence, SCORE_DIGITS),
-                "unparsed": parsed.given is None,
-            }
-        )
-    return rows
+    examples = dataset.select_columns(["id", "choices"])
+    return [
+        prediction_row(example, processor, dict(zip(written, texts, strict=True)), temperatures)
+        for example, *texts in zip(examples, *written.values(), strict=True)
+    ]
+
+
+def prediction_row(
+    example: Mapping[str, Any], wording: Wording, written: Mapping[str, Written], temperatures: Temperatures
+) -> dict[str, Any]:
+    """The prediction for one example, see [`prediction_rows`]."""
+    parsed = parse_stages(wording, written, example["choices"])
+    texts = list(written.values())
+    confidence = calibrated(log_confidence(texts, parsed.given), temperatures.of(example["choices"]))
+    return {
+        "id": example["id"],
+        "rationale": parsed.rationale,
+        "answer_text": parsed.answer_text,
+        "answer": parsed.answer,
+        "choice_index": parsed.index,
+        "scores": texts[-1].scores and [round(score, SCORE_DIGITS) for score in texts[-1].scores],
+        "confidence": confidence and round(confidence, SCORE_DIGITS),
+        "unparsed": parsed.given is None,
+    }

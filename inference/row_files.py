@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,7 @@ def complete_rows(
         OSError: if it cannot be written.
     """
     is_main = PartialState().is_main_process
-    (rows,) = broadcast_object_list([keep_whole_rows(path, text) if is_main else None])
-    ids = dataset["id"][: len(rows)]
-    if [row["id"] for row in rows] != list(ids):
-        raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
+    (rows,) = broadcast_object_list([rows_so_far(path, dataset, text) if is_main else None])
     with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=bar_is_hidden()) as bar:
         while len(rows) < len(dataset) and not enough(len(rows)):
             positions = range(len(rows), min(len(rows) + chunk_size, len(dataset)))
@@ -59,6 +56,34 @@ def complete_rows(
                 append_rows(path, made)
             rows += made
             bar.update(len(made))
+    return rows
+
+
+def stream_rows(
+    path: Path,
+    dataset: datasets.Dataset,
+    make_rows: Callable[[datasets.Dataset], Iterable[Row]],
+    label: str,
+    text: str,
+) -> list[Row]:
+    """The same with rows that come one by one, in order, from one process: each is kept as soon as it is there.
+
+    See [`complete_rows`] for the arguments and what is raised.
+    """
+    rows = rows_so_far(path, dataset, text)
+    with tqdm(total=len(dataset), initial=len(rows), desc=label, unit="row", disable=bar_is_hidden()) as bar:
+        for row in make_rows(dataset.select(range(len(rows), len(dataset)))):
+            append_rows(path, [row])
+            rows.append(row)
+            bar.update()
+    return rows
+
+
+def rows_so_far(path: Path, dataset: datasets.Dataset, text: str) -> list[Row]:
+    """The rows that a file has for a data set; see [`complete_rows`]."""
+    rows = keep_whole_rows(path, text)
+    if [row["id"] for row in rows] != list(dataset["id"][: len(rows)]):
+        raise ValueError(f"{path} holds rows of other problems than this data set; remove it or name another file.")
     return rows
 
 
