@@ -59,7 +59,7 @@ class Reader:
         if len(renamed) < len(values):
             ours = sorted({self.columns[name] for name in self.columns if name in values})
             raise ValueError(
-                f"data.columns would give two columns of {self.source.name} one name ({', '.join(ours)}); "
+                f"data.columns would give two columns of {self.source.name} one name ({readable(', '.join(ours))}); "
                 f"its columns are {readable(', '.join(values))}: rename the one that is not meant to something else."
             )
         return renamed

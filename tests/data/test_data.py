@@ -358,5 +358,8 @@ def test_renamed_columns(tmp_path):
     assert "why" not in row
     with pytest.raises(ValueError, match="two columns of .* one name .*solution.*columns are q, options, .* solution"):
         load_splits(str(tmp_path / "a.jsonl"), DataArguments(columns={"why": "solution"}))
+    with pytest.raises(ValueError, match="one name .x.x00.;") as caught:
+        load_splits(str(tmp_path / "a.jsonl"), DataArguments(columns={"why": "x\0", "q": "x\0"}))
+    assert str(caught.value).isprintable()
     with pytest.raises(ValueError, match="renames 'reason', which .*a.jsonl does not have; its columns are label, "):
         load_splits(str(tmp_path / "a.jsonl"), DataArguments(columns={"reason": "solution"}))

@@ -140,6 +140,25 @@ def test_direct_answers_of_aokvqa(tmp_path):
     assert data["answer"][:] == [None, 1]
 
 
+def test_questions_of_aokvqa_as_published_without_their_options(tmp_path):
+    """Each has both; who takes the options away asks for the direct answer."""
+    row = {"split": "train", "image_id": 7, "question_id": "22MexNkBPpdZGX6sxbxVBH", "question": "What is it?"}
+    row |= {"choices": ["cat", "dog", "cow", "hen"], "correct_choice_idx": 1, "difficult_direct_answer": False}
+    row |= {"direct_answers": ["dog"] * 8 + ["hound"] * 2, "rationales": ["It barks.", "Dogs bark.", "It has a tail."]}
+    (tmp_path / "aokvqa_v1p0_train.json").write_text(json.dumps([row]))
+    (tmp_path / "train2017").mkdir()
+    Image.new("RGB", (5, 5)).save(tmp_path / "train2017" / "000000000007.jpg")
+    chosen = load_splits(str(tmp_path))["train"][0]
+    assert (chosen["choices"][1], chosen["answer"]) == ("dog", 1)
+    direct = load_splits(str(tmp_path), DataArguments(columns={"choices": "offered"}))["train"]
+    assert (direct["choices"][0], direct["answer"][0], direct["accepted_answers"][0]) == (
+        [],
+        None,
+        row["direct_answers"],
+    )
+    assert direct["solution"][:] == row["rationales"]
+
+
 @pytest.fixture
 def tabmwp(tmp_path):
     """A folder as published: a free answer, one among options, and the images of their tables."""
