@@ -139,7 +139,7 @@ def prove_stage(
     return largest
 
 
-def example_batches(examples: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+def example_batches(examples: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(examples), BATCH):
         yield examples[start : start + BATCH]
 

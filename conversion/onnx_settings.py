@@ -8,12 +8,15 @@ from PIL import Image
 from transformers import GenerationConfig
 
 from ..configuration.repository import Repository
+from ..engine.pixels import require_known_processor
+from ..engine.writing_settings import require_known_settings
 from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, find_stage
 
 
 SETTINGS_FILE = "engine.json"
 FORMAT = 1  # of that file
+FULL_PRECISION = "fp32"
 TOKENIZER_FILE = "tokenizer.json"
 VISION, ENCODER, STEP = "vision.onnx", "encoder.onnx", "step.onnx"
 # The language models whose blocks the graphs are made of.
@@ -40,6 +43,7 @@ def require_exportable(config: MMCoTConfig, processor: MMCoTProcessor) -> None:
         )
     if config.vision_config is not None:
         picture_size(processor)
+        require_known_processor(**image_processor_settings(processor))
 
 
 def picture_size(processor: MMCoTProcessor) -> tuple[int, int]:
@@ -60,6 +64,17 @@ def picture_size(processor: MMCoTProcessor) -> tuple[int, int]:
         )
     height, width = shapes.pop()
     return height, width
+
+
+def image_processor_settings(processor: MMCoTProcessor) -> dict[str, Any]:
+    """The `name` of the class of an image processor, and its `settings`."""
+    image_processor: Any = processor.image_processor
+    settings = {
+        name: value
+        for name, value in image_processor.to_dict().items()
+        if isinstance(value, PLAIN) and name != "auto_map"
+    }
+    return {"name": type(image_processor).__name__, "settings": settings}
 
 
 def stage_settings(
@@ -100,6 +115,9 @@ def generation_settings(config: GenerationConfig, longest: int) -> dict[str, Any
 
     Args:
         longest: tokens of a text, where the settings do not say.
+
+    Raises:
+        ValueError: for a setting that the engine has not.
     """
     settings = {
         name: value
@@ -110,6 +128,7 @@ def generation_settings(config: GenerationConfig, longest: int) -> dict[str, Any
     if settings.get("max_new_tokens") is None:
         # `max_length` counts the token that begins every text, too.
         settings["max_new_tokens"] = longest if length is None else length - 1
+    require_known_settings(settings)
     return settings
 
 
@@ -132,18 +151,13 @@ def engine_settings(
     image: dict[str, Any] | None = None
     if patches is not None:
         height, width = picture_size(processor)
-        image_processor: Any = processor.image_processor
-        settings = {
-            name: value
-            for name, value in image_processor.to_dict().items()
-            if isinstance(value, PLAIN) and name != "auto_map"
-        }
+        known = image_processor_settings(processor)
         image = {
-            "class": type(image_processor).__name__,
+            "class": known["name"],
             "height": height,
             "width": width,
             "patches": patches,
-            "settings": settings,
+            "settings": known["settings"],
         }
     return {
         "format": FORMAT,

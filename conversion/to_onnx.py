@@ -5,61 +5,61 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..configuration.repository import Repository
+from ..configuration.repository import PREDICTIONS_FILE, Repository
+from ..engine import OnnxPipeline
+from ..engine.drafts import DRAFTS_FILE, texts_of_predictions
+from ..engine.shipping import carry_code
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, find_stage
+from .onnx_answers import ModelAnswers, find_changes, find_questions
+from .onnx_card import precision_part, write_onnx_card
+from .onnx_files import GraphFolder
+from .onnx_precision import PRECISIONS, shrink_graphs
+from .onnx_proof import BATCH, prove_stage
 from .onnx_settings import (
     ENCODER,
+    FULL_PRECISION,
     SETTINGS_FILE,
     STEP,
     TOKENIZER_FILE,
     VISION,
     engine_settings,
+    generation_settings,
     picture_size,
     require_exportable,
     stage_settings,
 )
+from .onnx_trace import trace_encoder, trace_step, trace_vision
 
 
-LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
+def write(repository: Repository, output: Path, say: Callable[[str], None], precision: str = FULL_PRECISION) -> None:
+    """Writes the graphs of each stage, adapters merged, and the engine that runs them.
 
-
-def write(repository: Repository, output: Path, say: Callable[[str], None]) -> None:
-    """Writes the graphs of each stage, adapters merged, and what an engine has to know of them.
-
-    The graphs are compared with the model before they are kept: they write the same tokens.
+    Before they are kept, they are compared with the model: they write the same tokens. With fewer bits they may not;
+    what that changes stands in the card of the export.
 
     Args:
         repository: trained folder, whole.
         output: folder that does not exist yet or is empty.
         say: told what is proven.
+        precision: of the weights, one of `PRECISIONS`.
 
     Raises:
         ValueError: for a model that cannot be written as such graphs, and for graphs that differ from it.
-        ImportError: where the libraries are not installed.
     """
-    require_libraries()
     processor = load_processor(repository)
     require_exportable(repository.config, processor)
     with building(output) as folder:
         export = Export(repository, processor, folder, say)
         for stage, place in repository.stages.items():
             export.add_stage(stage, place)
-        export.finish()
-
-
-def require_libraries() -> None:
-    """Refuses to begin without the libraries that make and run graphs."""
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
-    if missing:
-        raise ImportError(f"ONNX graphs need {', '.join(missing)}: pip install 'mmcot[onnx]'")
+        export.finish(precision)
 
 
 @contextmanager
@@ -93,6 +93,8 @@ class Export:
         self.folder = folder
         self.say = say
         self.stages: list[dict[str, Any]] = []
+        self.differences: dict[str, float | None] = {}
+        self.answers = ModelAnswers(processor, repository)
         self.patches: int | None = None
         self._written: dict[str, tuple[str, str | None]] = {}  # where the graphs of a trained folder's model are
         self._towers: dict[str, str] = {}  # where those of an image encoder are, by its weights
@@ -103,9 +105,10 @@ class Export:
         Args:
             place: sub-folder of its model in the trained folder.
         """
-        from .onnx_proof import prove_stage
-
         model = load_stage(self.repository, stage, dtype=torch.float32).eval()
+        generation_settings(
+            model.generation_config, self.processor.max_target_length
+        )  # refused before minutes of work
         model.set_attn_implementation("eager")  # the others trace into sizes that are fixed
         if place not in self._written:
             self._written[place] = self._write_graphs(model, stage if self.stages else ROOT_FOLDER)
@@ -113,32 +116,70 @@ class Export:
         settings = stage_settings(stage, folder, vision, model, self.processor)
         self.stages.append(settings)
         difference = prove_stage(self.folder, settings, model, self.processor)
+        self.differences[stage] = difference if find_stage(stage).only_answers else None
         scores = f", and scores within {difference:.0e} of its" if find_stage(stage).only_answers else ""
         self.say(f"{stage}: the same tokens as the model{scores}.")
+        self.answers.add(stage, model)
 
     def _write_graphs(self, model: MMCoTForConditionalGeneration, folder: str) -> tuple[str, str | None]:
         """Writes the graphs of a model; gives its folder and the place of its image encoder."""
-        from .onnx_files import save_graphs
-        from .onnx_trace import trace_encoder, trace_step, trace_vision
-
-        graphs, vision = {ENCODER: trace_encoder(model), STEP: trace_step(model)}, None
-        if model.vision_tower is not None:
-            weights = fingerprint(model.vision_tower)
-            if weights not in self._towers:
-                graphs[VISION] = trace_vision(model, *picture_size(self.processor))
-                self.patches = count_patches(graphs[VISION])
-                self._towers[weights] = VISION if folder == ROOT_FOLDER else f"{folder}/{VISION}"
-            vision = self._towers[weights]
         (self.folder / folder).mkdir(exist_ok=True)
-        save_graphs(graphs, self.folder / folder)
-        return folder, vision
+        files = GraphFolder(self.folder / folder)
+        files.add(ENCODER, trace_encoder(model))
+        files.add(STEP, trace_step(model))
+        if model.vision_tower is None:
+            return folder, None
+        weights = fingerprint(model.vision_tower)
+        if weights not in self._towers:
+            vision = trace_vision(model, *picture_size(self.processor))
+            self.patches = count_patches(vision)
+            files.add(VISION, vision)
+            self._towers[weights] = VISION if folder == ROOT_FOLDER else f"{folder}/{VISION}"
+        return folder, self._towers[weights]
 
-    def finish(self) -> None:
-        """Writes what there is beside the graphs."""
-        settings = engine_settings(self.repository, self.processor, self.stages, self.patches, "fp32")
+    def finish(self, precision: str) -> None:
+        """Writes what there is beside the graphs, and stores their weights in the precision that is asked for."""
+        self._write_settings(FULL_PRECISION)
+        self.processor.tokenizer.backend_tokenizer.save(str(self.folder / TOKENIZER_FILE))
+        carry_code(self.folder)
+        self._write_drafts()
+        self.answers.compare(self.folder)
+        self.say("The engine answers as the model does.")
+        shrunk = "" if precision == FULL_PRECISION else self._shrink(precision)
+        write_onnx_card(self.folder, self._write_settings(precision), self.differences, shrunk)
+
+    def _write_drafts(self) -> None:
+        """Writes what the model is known to write, of which the engine guesses how texts go on."""
+        path = self.repository.folder / PREDICTIONS_FILE
+        if path.is_file():
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            texts = texts_of_predictions(rows, self.repository.stages)
+            if any(texts.values()):
+                (self.folder / DRAFTS_FILE).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+
+    def _write_settings(self, precision: str) -> dict[str, Any]:
+        """Writes, and gives, what an engine has to know."""
+        settings = engine_settings(self.repository, self.processor, self.stages, self.patches, precision)
         text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
         (self.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
-        self.processor.tokenizer.backend_tokenizer.save(str(self.folder / TOKENIZER_FILE))
+        return settings
+
+    def _shrink(self, precision: str) -> str:
+        """Stores the weights with fewer bits; gives the part of the card that says what that changes."""
+        questions, size = find_questions(self.repository), self._size()
+        before = OnnxPipeline(self.folder)(questions.rows, batch_size=BATCH)
+        for place in {stage["folder"] for stage in self.stages}:
+            shrink_graphs(self.folder / place, precision)
+        changes = find_changes(questions, before, OnnxPipeline(self.folder)(questions.rows, batch_size=BATCH))
+        self.say(
+            f"{precision}: {changes.answers} of {changes.questions} answers are others, "
+            f"{self._size() / size:.0%} of the size."
+        )
+        return precision_part(precision, PRECISIONS[precision].bits, questions.name, changes, (size, self._size()))
+
+    def _size(self) -> int:
+        """Bytes of the graphs and their weights."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*.onnx*") if path.is_file())
 
 
 def count_patches(vision: Any) -> int:
