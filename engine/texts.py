@@ -78,6 +78,9 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 def log_probability_of(logits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """Logarithms `(rows,)` of how probable tokens `(rows,)` are by `logits (rows, vocabulary)`."""
-    largest = logits.max(-1)
-    total = np.log(np.exp(logits - largest[:, None]).sum(-1))
-    return logits[np.arange(len(tokens)), tokens] - largest - total
+    rows = np.arange(len(tokens))
+    # How far all others lie below, together: added up beside a chosen one of 1, most of them would be rounded away.
+    others = logits - logits[rows, tokens][:, None]
+    others[rows, tokens] = -np.inf
+    largest = others.max(-1)
+    return -np.logaddexp(0, largest + np.log(np.exp(others - largest[:, None]).sum(-1)))

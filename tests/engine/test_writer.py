@@ -11,7 +11,7 @@ from mmcot.engine import OnnxPipeline
 from mmcot.engine.drafts import MOST_CHARACTERS, Drafts, texts_of_predictions
 from mmcot.engine.option_tree import grow_tree, likeliest_path, path_probabilities
 from mmcot.engine.running_rows import GROWTH
-from mmcot.engine.texts import drawing_probabilities, log_softmax
+from mmcot.engine.texts import drawing_probabilities, log_probability_of, log_softmax
 from mmcot.engine.writing_settings import WritingSettings, require_known_settings
 
 
@@ -170,3 +170,10 @@ def test_a_folder_that_is_no_export(tmp_path):
     (tmp_path / "engine.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(ValueError, match="its format is 99, and this version reads 1"):
         OnnxPipeline(tmp_path)
+
+
+def test_small_probabilities_of_being_wrong_are_not_rounded_away():
+    logits = np.full((1, 128), 5.0, np.float32)
+    logits[0, 4] = 21.3
+    exact = -np.log1p(127 * np.exp(5.0 - np.float64(np.float32(21.3))))
+    assert log_probability_of(logits, np.array([4]))[0] == pytest.approx(exact, rel=0.01)

@@ -102,3 +102,14 @@ def test_each_kind_of_question_has_its_temperature():
     temperatures = MMCoTConfig(confidence_temperature=2.0, words_temperature=3.0).temperatures
     assert (temperatures.of(["red", "blue"]), temperatures.of([])) == (2.0, 3.0)
     assert MMCoTConfig(confidence_temperature=2.0).temperatures.of([]) is None
+
+
+def test_small_probabilities_of_being_wrong_are_not_rounded_away(read, monkeypatch):
+    """Logits of a trained model are large, and most of its tokens nearly sure."""
+    model, inputs, encoded = read
+    logits = torch.full((1, 3, 128), 5.0)
+    logits[0, [0, 1, 2], [4, 9, 1]] = 21.3
+    monkeypatch.setattr(model, "forward", lambda **_: type("Output", (), {"logits": logits}))
+    ids = torch.tensor([[0, 4, 9, 1]])
+    exact = logits.double().log_softmax(-1)[0, [0, 1, 2], [4, 9, 1]].sum().item()
+    assert text_log_probabilities(model, encoded, ids, [0])[0] == pytest.approx(exact, rel=0.02)
