@@ -1,0 +1,227 @@
+"""How fast mmcot writes, answers and trains, in one table, beside what this machine can do at most.
+
+    python benchmarks/speed.py --size quickstart --rounds 5
+    python benchmarks/speed.py --size base --rounds 1 --json base.json
+    python benchmarks/speed.py --size base --dataset downloads/scienceqa --tokenizer google/flan-t5-base
+
+Engines take turns with the same inputs, and the medians of their paired ratios count; all have to write the same
+tokens. `padded` stands in for the official code: prompts padded to 512 tokens, and no cache while it writes. Weights
+are random: speed does not depend on them. A data set in ScienceQA's layout adds what its texts take: plain batches
+against seats that are taken anew, guesses by an n-gram table of its training rationales, and training steps.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from machine_limits import Limits, measure_limits
+from speed_engines import Onnx, Question, Torch, in_batches
+from speed_texts import Texts, TrainingSteps, read_texts
+
+from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
+
+
+SMALL = {"d_model": 96, "d_ff": 192, "d_kv": 32, "num_heads": 4, "num_layers": 2, "vocab_size": 32128}
+BASE = {"d_model": 768, "d_ff": 2048, "d_kv": 64, "num_heads": 12, "num_layers": 12, "vocab_size": 32128}
+
+
+@dataclass
+class Size:
+    """A model and what it reads: sizes of T5, patches of a picture and numbers for each."""
+
+    text: Mapping[str, Any]
+    patches: int
+    features: int
+
+
+SIZES = {
+    "quickstart": Size({**SMALL, "vocab_size": 1000, "feed_forward_proj": "relu"}, 64, 96),
+    "base": Size({**BASE, "feed_forward_proj": "gated-gelu"}, 145, 1024),
+}
+
+
+@dataclass
+class Task:
+    """Questions that are answered together: how many, tokens of each prompt, and tokens that are written."""
+
+    name: str
+    rows: int
+    prompt: int
+    tokens: int
+
+
+TASKS = (
+    Task("rationale, batch 1", 1, 128, 128),
+    Task("rationale, batch 8", 8, 128, 128),
+    Task("rationale, batch 32", 32, 128, 128),
+    Task("answer, batch 1", 1, 230, 8),
+)
+
+
+@dataclass
+class Row:
+    """A row of the table.
+
+    Args:
+        task: what was done.
+        seconds: median by engine.
+        ratios: by engine, how many times as long as the last engine it took.
+        limit: seconds that no engine can beat which writes a token at a time.
+    """
+
+    task: str
+    seconds: dict[str, float]
+    ratios: dict[str, float]
+    limit: float | None = None
+
+    def line(self, engines: list[str]) -> str:
+        """The row in Markdown."""
+        cells = [f"{self.seconds[name]:.3f}" if name in self.seconds else "" for name in engines]
+        times = [f"{self.ratios[name]:.1f}" if name in self.ratios else "" for name in engines[:-1]]
+        last = self.seconds.get(engines[-1])
+        share = f"{last / self.limit:.2f}" if self.limit and last else ""
+        return f"| {self.task} | " + " | ".join([*cells, *times, share]) + " |"
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="quickstart")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every engine")
+    parser.add_argument(
+        "--padded-rows", type=int, default=8, help="largest batch that the padded engine takes part in"
+    )
+    parser.add_argument("--dataset", help="with ScienceQA's columns: a folder, a file or a Hub id")
+    parser.add_argument("--images", help="folder that the paths of its pictures start from")
+    parser.add_argument("--tokenizer", help="for the texts of the data set: a folder or a Hub id")
+    parser.add_argument("--texts", type=int, default=64, help="so many of the test split are written")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path, help="file for all numbers")
+    options = parser.parse_args()
+    if options.dataset and options.size != "base":
+        parser.error("--dataset needs --size base: a tokenizer of texts has more tokens than the small model")
+    torch.set_num_threads(options.threads)
+    limits, size = measure_limits(), SIZES[options.size]
+    print(f"{options.size}, {options.threads} threads; the machine reads {limits.read / 1e9:.0f} GB/s")
+    print(f"and multiplies {limits.products / 1e9:.0f} GFLOP/s.\n")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(size, Path(folder), options.threads, options.rounds, options.padded_rows)
+        rows = [bench.generate(task, limits) for task in TASKS]
+        if options.dataset:
+            rows += bench.real_texts(read_texts(options.dataset, options.images, options.tokenizer, options.texts))
+    if options.json:
+        content = {"size": options.size, "limits": asdict(limits), "rows": [asdict(row) for row in rows]}
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+class Bench:
+    """The engines over one model, and what they are asked.
+
+    Args:
+        size: of the model.
+        folder: empty, for its graphs.
+        threads: for each engine.
+        rounds: turns of each.
+        padded_rows: largest batch that the padded engine takes part in.
+    """
+
+    def __init__(self, size: Size, folder: Path, threads: int, rounds: int, padded_rows: int):
+        self.size, self.rounds, self.padded_rows = size, rounds, padded_rows
+        self.model = build_model(size)
+        self.padded, self.torch = Torch(self.model, official=True), Torch(self.model)
+        self.onnx = Onnx(self.model, folder, threads)
+        self.numbers = np.random.default_rng(0)
+
+    def generate(self, task: Task, limits: Limits) -> Row:
+        """All engines with the questions of a task."""
+        questions = [self.question(task.prompt, task.tokens) for _ in range(task.rows)]
+        engines = {
+            "padded": lambda: self.padded.write(questions),
+            "generate": lambda: self.torch.write(questions),
+            "onnx": lambda: self.onnx.write(questions),
+        }
+        if task.rows > self.padded_rows:
+            del engines["padded"]
+        row = compare(task.name, engines, self.rounds)
+        row.limit = limits.least_seconds(self.model, task.rows, self.size.patches, task.prompt, task.tokens)
+        print_row(row, ["padded", "generate", "onnx"])
+        return row
+
+    def real_texts(self, texts: Texts) -> list[Row]:
+        """Rationales and answers as long as those of a data set, and training steps on its texts."""
+        rows = []
+        for stage, pairs in texts.test.items():
+            questions = [self.question(len(prompt), len(target)) for prompt, target in pairs]
+            for seats in (8, 32):
+                engines = {
+                    "generate": lambda: in_batches(self.torch, questions, seats),  # noqa: B023
+                    "onnx": lambda: self.onnx.write(questions, seats),  # noqa: B023
+                }
+                rows.append(compare(f"{len(questions)} texts of stage {stage}, {seats} at once", engines, 1))
+        pairs = texts.test["rationale"][:8]
+        forced = [self.question(len(prompt), len(target), target) for prompt, target in pairs]
+        engines = {
+            "onnx, a token at a time": lambda: self.onnx.write(forced, 1),
+            "onnx with guesses": lambda: self.onnx.write(forced, 1, texts.drafts),
+        }
+        rows.append(compare(f"{len(forced)} rationales of the test split, one by one", engines, self.rounds))
+        steps = TrainingSteps(self.model, texts, self.size.patches)
+        rows.append(compare("training steps, batch 4", {"padded": steps.padded, "mmcot": steps.mmcot}, 1, same=False))
+        for row in rows:
+            print_row(row, list(row.seconds))
+        return rows
+
+    def question(self, prompt: int, tokens: int, forced: list[int] | None = None) -> Question:
+        """A question of so many tokens, and a picture."""
+        ids = self.numbers.integers(2, self.size.text["vocab_size"], prompt).tolist()
+        features = self.numbers.standard_normal((self.size.patches, self.size.features), dtype=np.float32)
+        return Question(ids, features, tokens, forced)
+
+
+def build_model(size: Size) -> MMCoTForConditionalGeneration:
+    """A model of this size with random weights, in which pictures count."""
+    torch.manual_seed(0)
+    text = {"model_type": "t5", "tie_word_embeddings": False, "decoder_start_token_id": 0, **size.text}
+    config = MMCoTConfig(text_config=text, image_feature_size=size.features, tie_word_embeddings=False)
+    return MMCoTForConditionalGeneration(config).eval()
+
+
+def compare(task: str, engines: Mapping[str, Callable[[], Any]], rounds: int, same: bool = True) -> Row:
+    """Lets engines take turns; the last is what the others are compared with."""
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        results = {}
+        for name, work in engines.items():
+            start = time.perf_counter()
+            results[name] = work()
+            seconds[name].append(time.perf_counter() - start)
+        if same and any(result != results[list(engines)[-1]] for result in results.values()):
+            raise SystemExit(f"{task}: the engines wrote different tokens.")
+    last = seconds[list(engines)[-1]]
+    ratios = {
+        name: statistics.median(mine / theirs for mine, theirs in zip(values, last, strict=True))
+        for name, values in seconds.items()
+    }
+    return Row(task, {name: statistics.median(values) for name, values in seconds.items()}, ratios)
+
+
+def print_row(row: Row, engines: list[str]) -> None:
+    """Prints a row of Markdown, with a heading where its engines are others than those of the row before."""
+    if getattr(print_row, "engines", None) != engines:
+        times = [f"{name} / {engines[-1]}" for name in engines[:-1]]
+        names = ["", *(f"{name}, s" for name in engines), *times, "of the limit"]
+        print("\n| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
+        print_row.engines = engines  # type: ignore[attr-defined]
+    print(row.line(engines), flush=True)
+
+
+if __name__ == "__main__":
+    main()
