@@ -223,7 +223,8 @@ def test_parts_from_scratch_need_no_checkpoint(make_config, inputs):
 )
 def test_warm_start_without_picture_is_the_t5(t5, start, text):
     model = start(t5.name_or_path)
-    assert torch.equal(logits(model, text), logits(t5, text))
+    # Equal but for the GELU of v1.1, which is the same function in one operation.
+    torch.testing.assert_close(logits(model, text), logits(t5, text), atol=1e-5, rtol=1e-4)
     ids = model.generate(**text)
     assert torch.equal(ids, t5.generate(**text))
     assert ids.shape[1] <= 1 + t5.generation_config.max_new_tokens

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from transformers import pipeline
+from transformers.utils import logging
 
 from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline
 
@@ -183,6 +184,7 @@ class TestProgress:
         error = io.StringIO()
         error.isatty = lambda: terminal
         monkeypatch.setattr("sys.stderr", error)
+        logging.enable_progress_bar()  # commands that other tests call switch the library's bars off
         answers = pipe([questions()[0]] * count, batch_size=10, max_new_tokens=1)
         assert len(answers) == count
         assert ("answering" in error.getvalue()) == shown
