@@ -38,8 +38,9 @@ def cross_fit_rationales(run: Run) -> None:
     written = []
     for index, part in enumerate(parts):
         others = datasets.concatenate_datasets(parts[:index] + parts[index + 1 :])
-        model = fold_model(run, index, others)
-        written += [row[RATIONALE] for row in rows_of(run, model, part, RATIONALE, f"rationales_train_{index}.jsonl")]
+        # The model has no name, so that it is not held while the next one is trained.
+        rows = rows_of(run, fold_model(run, index, others), part, RATIONALE, f"rationales_train_{index}.jsonl")
+        written += [row[RATIONALE] for row in rows]
     run.splits["train"] = train.add_column(written_column(RATIONALE), written)
 
 

@@ -73,8 +73,8 @@ def train_and_score(recipe: Recipe, folder: RunFolder, say: Callable[[str], None
 
 def two_stages(run: Run) -> Predictions:
     """The rationale model learns and writes, the answer model learns and answers from what was written."""
-    rationale_model = train_model(run, RATIONALE)
-    generate_for_next_stage(run, rationale_model, RATIONALE)
+    # Under no name: it is not held in memory while the answer model is trained.
+    generate_for_next_stage(run, train_model(run, RATIONALE), RATIONALE)
     if ANSWER not in run.plan.models:
         return rationale_predictions(run)
     if run.recipe.answer_rationales == "generated":
