@@ -60,6 +60,11 @@ class Recipe:
     answer_rationales: Literal["gold", "generated"] = "gold"
     """What the answer model reads while it is trained: `gold` rationales, or `generated` ones, written for each
     example by a model that did not train on it."""
+    answer_reads_pictures: bool = True
+    """Whether an answer model that is made of the parts in `model` looks at pictures, too. Without, it has neither
+    image encoder nor fusion: smaller, faster, and as good where it would only repeat what the rationale concludes
+    (`docs/stage2.md`). One that goes on from another model (`model.from`, `start_from`, adapters on a base) is as that
+    model is."""
     folds: Annotated[int, Range(at_least=2)] = 2
     """For `generated`, the number of further rationale models, each trained on all but one of so many parts of the
     training split. They cost `folds - 1` times the training of the rationale model, or with `max_steps` `folds`

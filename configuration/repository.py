@@ -77,6 +77,13 @@ class Repository:
         return stages_are_adapters(self.stages)
 
     @property
+    def blind_stages(self) -> list[str]:
+        """The stages whose models read no pictures."""
+        folders = {} if self.has_adapters else self.stages
+        there = {stage: folder for stage, folder in folders.items() if self.settings_file(folder).is_file()}
+        return [stage for stage, folder in there.items() if not read_config(self.folder / folder).image_feature_size]
+
+    @property
     def model_folders(self) -> list[str]:
         """The sub-folders that hold a model or an adapter, the root first."""
         return list(dict.fromkeys([ROOT_FOLDER, *self.stages.values()]))

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable
 
 import torch
+from torch import nn
 from transformers import T5Config
 
 from ..modeling_mmcot.configuration_mmcot import MMCoTConfig
+from ..modeling_mmcot.encoder_mmcot import MMCoTGatedFusion
 from ..modeling_mmcot.modeling_mmcot import MMCoTForConditionalGeneration
 
 
@@ -18,6 +20,8 @@ FUSION_NAMES = {"image_dense": "image_projection", "gate_dense": "gate", "mha_la
 # The three layers that the official attention keeps as one, `mha_layer.in_proj`.
 ATTENTION = ("query", "key", "value")
 LANGUAGE_MODEL = "language_model."
+# Of the gate's bias: its sigmoid is 0 in every precision.
+SHUT = -1e4
 # Of so many wrong parameters an error gives the names.
 NAMED = 5
 
@@ -38,9 +42,18 @@ def convert_state_dict(official: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return converted
 
 
-def official_state_dict(model: MMCoTForConditionalGeneration) -> dict[str, torch.Tensor]:
-    """Copies of a model's parameters under the names of the second release; a vision tower has none there."""
+def official_state_dict(
+    model: MMCoTForConditionalGeneration, image_feature_size: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Copies of a model's parameters under the names of the second release; a vision tower has none there.
+
+    Args:
+        image_feature_size: numbers per patch that the official code gives to a model that reads no pictures. Its gate
+            is shut there, so that they change nothing.
+    """
     ours = model.state_dict()
+    if model.fusion is None:
+        ours |= shut_fusion(model.get_input_embeddings().embedding_dim, image_feature_size or 1)
     official = {
         name.removeprefix(LANGUAGE_MODEL): tensor.clone()
         for name, tensor in ours.items()
@@ -53,6 +66,15 @@ def official_state_dict(model: MMCoTForConditionalGeneration) -> dict[str, torch
             [ours[f"fusion.{name}.{kind}"] for name in ATTENTION]
         )
     return official
+
+
+def shut_fusion(text_size: int, image_feature_size: int) -> dict[str, torch.Tensor]:
+    """Parameters of a fusion that takes nothing over from pictures."""
+    fusion = MMCoTGatedFusion(text_size, image_feature_size)
+    for parameter in fusion.parameters():
+        nn.init.zeros_(parameter)
+    nn.init.constant_(fusion.gate.bias, SHUT)
+    return {f"fusion.{name}": tensor for name, tensor in fusion.state_dict().items()}
 
 
 def convert_official(config: dict, official: dict[str, torch.Tensor]) -> MMCoTForConditionalGeneration:

@@ -99,7 +99,10 @@ class VisionGraph(nn.Module):
 
 
 class EncoderGraph(nn.Module):
-    """Prompt and image features -> keys and values of every layer's cross attention, `(batch, heads, text, key)`."""
+    """Prompt and image features -> keys and values of every layer's cross attention, `(batch, heads, text, key)`.
+
+    A model that reads no pictures takes features, too, and does nothing with them.
+    """
 
     def __init__(self, model: MMCoTForConditionalGeneration):
         super().__init__()
@@ -107,12 +110,10 @@ class EncoderGraph(nn.Module):
         self.layers: Any = nn.ModuleList(block.layer[1].EncDecAttention for block in model.get_decoder().block)
 
     def forward(self, input_ids, attention_mask, image_features, image_attention_mask) -> tuple[torch.Tensor, ...]:
-        fused = self.encoder(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            image_features=image_features,
-            image_attention_mask=image_attention_mask,
-        ).last_hidden_state  # (batch, text, d)
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.encoder.fusion is not None:
+            inputs |= {"image_features": image_features, "image_attention_mask": image_attention_mask}
+        fused = self.encoder(**inputs).last_hidden_state  # (batch, text, d)
         states = []
         for layer in self.layers:
             for project in (layer.k, layer.v):

@@ -41,6 +41,12 @@ class StageGraphs:
             if path is not None
         }
 
+    @property
+    def image_feature_size(self) -> int:
+        """Numbers per patch that the encoder takes."""
+        inputs = {each.name: each.shape for each in self.sessions["encoder"].get_inputs()}
+        return inputs["image_features"][-1]
+
     def run(self, name: str, inputs: Arrays) -> Arrays:
         session = self.sessions[name]
         names = [output.name for output in session.get_outputs()]
@@ -124,7 +130,7 @@ def prove_stage(
     for examples in example_batches(draw_examples()):
         inputs = stage_inputs(examples, stage["name"], model, processor)
         encoded = model.get_encoder()(**inputs)
-        seen = look(graphs, inputs, model)
+        seen = look(graphs, inputs)
         text = {name: inputs[name].numpy() for name in ("input_ids", "attention_mask")}
         read = graphs.read(text["input_ids"], text["attention_mask"].astype(bool), *seen)
         compare_texts(graphs, read, model, inputs, encoded)
@@ -150,10 +156,13 @@ def stage_inputs(
     model: MMCoTForConditionalGeneration,
     processor: MMCoTProcessor,
 ) -> dict[str, Any]:
-    """A batch for the model. One without an image encoder gets features of its size, drawn, in place of pictures."""
+    """A batch for the model. One that reads pictures but has no image encoder gets features of its size, drawn, in
+    place of pictures."""
     prompts = [processor.build_prompt(example, stage) for example in examples]
     if model.vision_tower is not None:
         return dict(processor(images=[example["image"] for example in examples], text=prompts))
+    if not model.config.image_feature_size:
+        return dict(processor(text=prompts))
     torch.manual_seed(0)
     features = torch.randn(len(examples), model.config.image_feature_length or 4, model.config.image_feature_size or 0)
     there = torch.tensor([example["image"] is not None for example in examples])
@@ -164,15 +173,13 @@ def stage_inputs(
     }
 
 
-def look(
-    graphs: StageGraphs, inputs: Mapping[str, torch.Tensor], model: MMCoTForConditionalGeneration
-) -> tuple[np.ndarray, np.ndarray]:
+def look(graphs: StageGraphs, inputs: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Features of a batch's pictures `(batch, patches, f)` by the graphs, and which of them there are."""
     rows = len(inputs["input_ids"])
     if "image_features" in inputs:
         return inputs["image_features"].numpy(), inputs["image_attention_mask"].numpy().astype(bool)
     if "pixel_values" not in inputs:
-        return np.zeros((rows, 1, model.config.image_feature_size or 0), np.float32), np.zeros((rows, 1), bool)
+        return np.zeros((rows, 1, graphs.image_feature_size), np.float32), np.zeros((rows, 1), bool)
     pixels = inputs["pixel_values"].numpy()
     seen = graphs.run("vision", {"pixel_values": pixels.reshape(-1, *pixels.shape[-3:])})["image_features"]
     there = inputs["image_attention_mask"].numpy().astype(bool).repeat(seen.shape[1], axis=1)

@@ -27,12 +27,12 @@ def trace_vision(model: MMCoTForConditionalGeneration, height: int, width: int) 
     return trace(VisionGraph(model), [pixels], ["image_features"])
 
 
-def trace_encoder(model: MMCoTForConditionalGeneration) -> ir.Model:
-    """The graph that reads the prompt; see [`EncoderGraph`]."""
+def trace_encoder(model: MMCoTForConditionalGeneration, image_feature_size: int) -> ir.Model:
+    """The graph that reads the prompt, and features with so many numbers per patch; see [`EncoderGraph`]."""
     inputs = [
         TracedInput("input_ids", ("batch", "text"), dtype=torch.long),
         TracedInput("attention_mask", ("batch", "text"), dtype=torch.bool),
-        TracedInput("image_features", ("batch", "patches"), (model.config.image_feature_size or 0,)),
+        TracedInput("image_features", ("batch", "patches"), (image_feature_size,)),
         TracedInput("image_attention_mask", ("batch", "patches"), dtype=torch.bool),
     ]
     return trace(EncoderGraph(model), inputs, layer_names(model, "cross"))

@@ -37,7 +37,7 @@ def write(repository: Repository, output: Path, say: Callable[[str], None]) -> N
     for stage in repository.stages:
         folder = output / stage
         folder.mkdir(parents=True, exist_ok=True)
-        weights = official_state_dict(load_stage(repository, stage))
+        weights = official_state_dict(load_stage(repository, stage), config.image_feature_size)
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
         (folder / CONFIG_FILE).write_text(settings, encoding="utf-8")
         if tokenizer is not None:

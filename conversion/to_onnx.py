@@ -125,7 +125,8 @@ class Export:
         """Writes the graphs of a model; gives its folder and the place of its image encoder."""
         (self.folder / folder).mkdir(exist_ok=True)
         files = GraphFolder(self.folder / folder)
-        files.add(ENCODER, trace_encoder(model))
+        # Features of one size for all stages, of which some may read no pictures.
+        files.add(ENCODER, trace_encoder(model, self.repository.config.image_feature_size or 0))
         files.add(STEP, trace_step(model))
         if model.vision_tower is None:
             return folder, None

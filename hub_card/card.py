@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ def write_card(folder: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
     """
     repository = open_folder(folder)
     name, parameters = folder.resolve().name, count_by_folder(repository)
-    card = fill_card(name, settings, metrics, repository.stages, parameters, repository.config)
+    blind = repository.blind_stages
+    card = fill_card(name, settings, metrics, repository.stages, parameters, repository.config, blind)
     card.save(folder / CARD_FILE)
     add_endpoint(repository)
 
@@ -118,6 +119,7 @@ def fill_card(
     stages: Mapping[str, str],
     parameters: Mapping[str, int],
     config: MMCoTConfig | None = None,
+    blind: Collection[str] = (),
 ) -> ModelCard:
     """The card, of plain data.
 
@@ -127,6 +129,7 @@ def fill_card(
         stages: folder of each stage.
         parameters: of each folder, see [`count_by_folder`].
         config: of the model at the root, for a run that went on from a trained folder.
+        blind: stages whose models read no pictures.
     """
     stages = {stage: stages[stage] for stage in in_order(stages)}
     labels = folder_labels(stages)
@@ -153,6 +156,7 @@ def fill_card(
         answer_key="choice" if (example or INVENTED)["choices"] else "answer",
         example=example,
         prints=code_block(printed(example, stages), "text") if example else "",
+        blind=blind,
         frozen=(model.get("config") or {}).get("freeze_vision", True),
         data=data,
         settings=settings,

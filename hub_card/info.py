@@ -64,10 +64,11 @@ def stage_line(repository: Repository) -> str:
 
 
 def place_of(repository: Repository, stage: str) -> str:
-    """Where a stage lives, and whether that folder exists yet."""
+    """Where a stage lives, whether that folder exists yet, and whether its model is without eyes."""
     folder = repository.stages[stage]
     absent = "" if (repository.folder / folder).is_dir() else " (not there)"
-    return f"{stage} in {folder}{absent}"
+    blind = " (reads no pictures)" if stage in repository.blind_stages else ""
+    return f"{stage} in {folder}{absent}{blind}"
 
 
 def language_model_line(config: MMCoTConfig) -> str:

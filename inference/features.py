@@ -211,11 +211,11 @@ class FeatureCache:
 def open_caches(
     models: Mapping[str, MMCoTForConditionalGeneration], processor: MMCoTProcessor
 ) -> dict[str, FeatureCache]:
-    """The cache of each stage's tower; none where the towers are trained, or there are none."""
-    frozen = [model.vision_tower is not None and model.config.freeze_vision for model in models.values()]
-    if not all(frozen):
+    """The cache of each stage's tower; none where one of the towers is trained, or there are none."""
+    towers = [stage for stage, model in models.items() if model.vision_tower is not None]
+    if not all(models[stage].config.freeze_vision for stage in towers):
         return {}
-    return {stage: FeatureCache.open(models[stage], processor) for stage in models}
+    return {stage: FeatureCache.open(models[stage], processor) for stage in towers}
 
 
 def find_places(dataset: datasets.Dataset) -> dict[str, tuple[int, int]]:

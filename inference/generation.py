@@ -144,7 +144,7 @@ def predict(
         if stage not in written:
             texts = {earlier: [each.text for each in made] for earlier, made in written.items()}
             written[stage] = generate_texts(
-                models[stage], processor, dataset, stage, texts, features[stage] if features else None, **options
+                models[stage], processor, dataset, stage, texts, features.get(stage) if features else None, **options
             )
     root = models[in_order(models)[0]]
     return prediction_rows(dataset, processor, written, root.config.temperatures)

@@ -39,7 +39,8 @@ class MMCoTConfig(PreTrainedConfig):
         vision_config (`PreTrainedConfig` or `dict`, *optional*):
             The image encoder that turns `pixel_values` into features. Without one the model reads `image_features`.
         image_feature_size (`int`, *optional*):
-            Numbers per image patch. Taken from `vision_config` where there is one, else 768.
+            Numbers per image patch. Taken from `vision_config` where there is one, else 768. With 0 the model reads
+            no pictures: it has neither tower nor fusion.
         image_feature_length (`int`, *optional*):
             Patches per picture of features computed elsewhere. Only documents what the model was trained on.
         freeze_vision (`bool`, defaults to `True`):
@@ -116,9 +117,10 @@ class MMCoTConfig(PreTrainedConfig):
             )
         if self.missing_image not in ("skip", "zeros"):
             raise ValueError(f"missing_image is {self.missing_image!r}; use 'skip' or 'zeros'.")
-        if self.image_feature_size < 1:
+        if self.image_feature_size < 0:
             raise ValueError(
-                f"image_feature_size is {self.image_feature_size}; it counts numbers per patch, at least 1."
+                f"image_feature_size is {self.image_feature_size}; it counts numbers per patch, or is 0 for a model "
+                "that reads no pictures."
             )
         if self.vision_config is not None and self.image_feature_size != vision_feature_size(self.vision_config):
             raise ValueError(

@@ -119,7 +119,15 @@ class MMCoTEncoder(nn.Module):
         )
 
     def fuse(self, text_states, pixel_values, image_features, image_attention_mask, image_sizes):
-        """Text states with the picture in them; without any picture, what `config.missing_image` says."""
+        """Text states with the picture in them; without any picture, what `config.missing_image` says. They stay as
+        they are, with neither attention nor gate, in a model that reads no pictures."""
+        if self.fusion is None:
+            if pixel_values is not None or image_features is not None:
+                raise ValueError(
+                    "The model reads no pictures (its image_feature_size is 0); leave pixel_values and image_features "
+                    "out."
+                )
+            return text_states, None, None
         if pixel_values is not None and image_features is not None:
             raise ValueError("Both pixel_values and image_features were given; pass one of them.")
         if pixel_values is not None:

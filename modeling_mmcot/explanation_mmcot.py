@@ -60,7 +60,8 @@ class Explanation:
         words: of the rationale; of the whole text from a model that writes rationale and answer as one.
         options: all of them; none from a model that writes rationale and answer as one text.
         answer: of a question without options, in their place: the words of the answer.
-        gates: by stage, the mean of the fusion's gate: the share of the picture in the numbers that the decoder reads.
+        gates: by stage that reads pictures, the mean of the fusion's gate: the share of the picture in the numbers
+            that the decoder reads.
     """
 
     question: str
@@ -227,9 +228,9 @@ def compare(texts: Sequence[str], rows: Sequence[Sequence[float]], pictures: Seq
 def mean_gates(
     stages: StageModels, processor: "MMCoTProcessor", example: Mapping[str, Any], written: Mapping[str, Written]
 ) -> dict[str, float]:
-    """By stage, the mean of the gate over what the stage read."""
+    """By stage that reads pictures, the mean of the gate over what the stage read."""
     gates = {}
-    for stage in in_order(stages):
+    for stage in filter(stages.reads_pictures, in_order(stages)):
         prompt = build_prompt(processor, example, stage, written)
         with stages.use(stage) as model:
             inputs = processor(images=[example["image"]], text=[prompt]).to(model.device, model.dtype)

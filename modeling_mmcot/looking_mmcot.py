@@ -30,8 +30,9 @@ class Looked:
         self._features: dict[str, torch.Tensor] = {}
 
     def inputs(self, model: "MMCoTForConditionalGeneration", rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """The tensors that a model reads of the pictures of some of the questions; nothing where they have none."""
-        if not any(self.pictured[row] for row in rows):
+        """The tensors that a model reads of the pictures of some of the questions; nothing where they have none, or
+        where it reads none."""
+        if not model.config.image_feature_size or not any(self.pictured[row] for row in rows):
             return {}
         seen = self._look(model) if self.shared else self.pixels
         return {name: values[torch.tensor(rows, device=values.device)] for name, values in seen.items()}

@@ -141,10 +141,10 @@ class MMCoTForConditionalGeneration(MMCoTPreTrainedModel, GenerationMixin):
         self.vision_tower: Any = new_vision_tower(config.vision_config)
         image_feature_size = config.image_feature_size
         assert image_feature_size is not None  # the configuration has filled it in
-        self.fusion = MMCoTGatedFusion(
-            text_size=self.language_model.get_input_embeddings().embedding_dim,
-            image_feature_size=image_feature_size,
-        )
+        self.fusion: Any = None
+        if image_feature_size:
+            text_size = self.language_model.get_input_embeddings().embedding_dim
+            self.fusion = MMCoTGatedFusion(text_size=text_size, image_feature_size=image_feature_size)
         self.post_init()
         self.freeze_vision_tower()
 

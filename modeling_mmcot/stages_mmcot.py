@@ -196,6 +196,10 @@ class StageModels(Mapping):
         """The image encoder of a stage; no adapter is switched for it."""
         return self._models[stage].vision_tower
 
+    def reads_pictures(self, stage: str) -> bool:
+        """Whether the model of a stage reads pictures at all; see [`MMCoTConfig`]."""
+        return self._models[stage].config.image_feature_size > 0
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
 

@@ -20,7 +20,7 @@ from transformers import (
 
 from ..configuration import LoraArguments, ModelArguments, ProcessorArguments, Recipe, StageArguments
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
-from ..modeling_mmcot.stage_records_mmcot import CHAIN, RATIONALE
+from ..modeling_mmcot.stage_records_mmcot import ANSWER, CHAIN, RATIONALE
 from .origin import Origin
 from .start import fast_start
 from .tokenizer import train_tokenizer
@@ -75,25 +75,40 @@ def build_start(
     gate_bias: float | None = None,
 ) -> MMCoTForConditionalGeneration:
     """What the training of these stages starts from; a gate that has learned keeps its bias."""
-    return build_base(recipe.model, tokenizer, gate_bias) if origin is None else origin.model(stages)
+    if origin is not None:
+        return origin.model(stages)
+    return build_base(recipe.model, tokenizer, gate_bias, reads_pictures(recipe, stages))
+
+
+def reads_pictures(recipe: Recipe, stages: Sequence[str]) -> bool:
+    """Whether a new model for these stages reads pictures."""
+    return recipe.answer_reads_pictures or tuple(stages) != (ANSWER,)
 
 
 def build_base(
-    model: ModelArguments, tokenizer: PreTrainedTokenizerBase, gate_bias: float | None = None
+    model: ModelArguments,
+    tokenizer: PreTrainedTokenizerBase,
+    gate_bias: float | None = None,
+    pictures: bool = True,
 ) -> MMCoTForConditionalGeneration:
     """The model section as a model. Weights that no checkpoint brings are drawn: seed them before.
 
     Args:
         gate_bias: where the gate's bias starts, if not as `model.config` says.
+        pictures: whether it reads pictures.
     """
     config = dict(model.config)
+    if not pictures:
+        config["image_feature_size"] = 0
     if gate_bias is not None:
         config["gate_bias"] = gate_bias
     if model.text_config is not None:
         config["text_config"] = text_config(model.text_config, tokenizer)
-    if model.vision_config is not None:
+    if model.vision_config is not None and pictures:
         config["vision_config"] = AutoConfig.for_model(**model.vision_config)
-    built = MMCoTForConditionalGeneration.from_pretrained_parts(model.text_model, model.vision_model, **config)
+    built = MMCoTForConditionalGeneration.from_pretrained_parts(
+        model.text_model, model.vision_model if pictures else None, **config
+    )
     if model.fast_start:
         fast_start(built)
     return built
@@ -124,15 +139,16 @@ def new_adapter(
     # The tower gets no adapter. Not frozen, it would go on counting the averages that some towers normalise by.
     base.config.freeze_vision = True
     base.freeze_vision_tower()
-    if gate_bias is not None:
+    if gate_bias is not None and base.fusion is not None:
         nn.init.constant_(base.fusion.gate.bias, gate_bias)
+    new_parts = [] if base.fusion is None else NEW_PARTS
     config = LoraConfig(
         task_type=TaskType.SEQ_2_SEQ_LM,
         r=lora.r,
         lora_alpha=lora.lora_alpha,
         lora_dropout=lora.lora_dropout,
         target_modules=lora.target_modules,
-        modules_to_save=NEW_PARTS,
+        modules_to_save=new_parts,
     )
     return as_model(get_peft_model(base, config))
 

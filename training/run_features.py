@@ -53,6 +53,8 @@ def fill_features(recipe: Recipe, say: Callable[[str], None] = print) -> None:
         build_processor(recipe, origin, splits["train"]).save_pretrained(folder)
         processor = MMCoTProcessor.from_pretrained(folder)
     for model in models_before_training(recipe, origin, plan, processor):
+        if model.config.image_feature_size == 0:  # it reads no pictures
+            continue
         cache = FeatureCache.open(model, processor)
         for name, split in splits.items():
             cache.fill(split)

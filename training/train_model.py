@@ -68,7 +68,8 @@ def train_model(run: Run, name: str) -> TrainedModel:
 def train_into(path: Path, run: Run, name: str, arguments: StageArguments, train: datasets.Dataset) -> dict[str, Any]:
     """Trains a model on a part of the run's examples and saves it; see [`fit`] for what comes back."""
     model = starting_model(run, name, arguments).to(arguments.device)
-    run.say(f"Training the {name} model on {len(train)} problems. {parameter_line(model)}")
+    blind = "" if model.config.image_feature_size else " It reads no pictures."
+    run.say(f"Training the {name} model on {len(train)} problems. {parameter_line(model)}{blind}")
     run.folder.require_space(4 * model.num_parameters())
     features = frozen_features(run, model)
     validation = run.splits["validation"]

@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import BartConfig, DetrImageProcessorPil, GenerationConfig, ViTImageProcessorPil
 
-from mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
+from mmcot import MMCoTForConditionalGeneration, MMCoTPipeline, MMCoTProcessor
 from mmcot.cli.main import main
 from mmcot.conversion.onnx_graphs import EncoderGraph, StepGraph
 from mmcot.conversion.onnx_precision import in_blocks
@@ -158,6 +158,17 @@ def test_two_stages(tmp_path, tiny_processor, make_two_stages):
     answer, expected = json.loads(run.stdout), pipe(question="Which?", choices=["red", "blue"], return_all=True)
     assert answer["texts"] == expected["texts"]
     assert answer["scores"] == pytest.approx(expected["scores"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_stage_that_reads_no_pictures_takes_the_features_of_the_others(make_model, loosen, tiny_processor, tmp_path):
+    blind = loosen(make_model(seed=1, vision_config=None, image_feature_size=0))
+    root = loosen(make_model(stages={"rationale": ".", "answer": "answer"}))
+    for model in (root, blind):
+        model.generation_config.max_new_tokens = 8
+    MMCoTPipeline(model=root, answer_model=blind, processor=tiny_processor).save_pretrained(tmp_path / "model")
+    first, second = exported(tmp_path / "model", tmp_path / "onnx")["stages"]
+    assert (first["graphs"]["vision"], second["graphs"]["vision"]) == ("vision.onnx", None)
 
 
 @pytest.mark.slow
