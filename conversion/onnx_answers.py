@@ -53,7 +53,8 @@ class ModelAnswers:
             earlier = [self.written[position] for position in positions]
             asked = zip(examples, earlier, strict=True)
             prompts = [build_prompt(self.processor, example, stage, texts) for example, texts in asked]
-            inputs = self.processor(images=[example["image"] for example in examples], text=prompts)
+            looks = bool(model.config.image_feature_size)
+            inputs = self.processor(images=[example["image"] if looks else [] for example in examples], text=prompts)
             choices = [example["choices"] for example in examples]
             made = generate_batch(model, self.processor, inputs, stage, choices, UNDRAWN)
             for texts, each in zip(earlier, made, strict=True):

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import mmcot
+from mmcot import MMCoTPipeline
 from mmcot.cli.main import main
 from mmcot.conversion.export import export
+from mmcot.engine import OnnxPipeline
 from mmcot.engine.drafts import DRAFTS_FILE
-from mmcot.engine.shipping import CODE_FOLDER, carry_code
 
 
 pytest.importorskip("onnxscript")
@@ -33,8 +34,6 @@ def folder(tmp_path_factory, two_stages):
     path = tmp_path_factory.mktemp("trained") / "model"
     two_stages.save_pretrained(path)
     export(path, path / "onnx", "onnx", say=lambda text: None)
-    if not (path / "onnx" / CODE_FOLDER).exists():
-        carry_code(path / "onnx")
     return path
 
 
@@ -84,8 +83,6 @@ def test_questions_without_torch(folder, two_stages):
 
 
 def test_drafts_of_an_export(folder, two_stages):
-    from mmcot.engine import OnnxPipeline
-
     question = {"question": "Which animal is it?", "choices": ["a cat", "a dog"]}
     text = two_stages(question, return_all=True)["texts"]["rationale"]
     path = folder / "onnx" / DRAFTS_FILE
@@ -94,3 +91,19 @@ def test_drafts_of_an_export(folder, two_stages):
         assert OnnxPipeline(folder / "onnx")(question)["rationale"] == two_stages(question)["rationale"]
     finally:
         path.unlink()
+
+
+def test_an_answer_model_that_sees_no_pictures(make_model, loosen, new_processor, rows, tmp_path):
+    models = [loosen(make_model(seed=1)), loosen(make_model(seed=2, vision_config=None, image_feature_size=0))]
+    for model in models:
+        model.generation_config.max_new_tokens = 8
+    pipe = MMCoTPipeline(model=models[0], answer_model=models[1], processor=new_processor())
+    pipe.save_pretrained(tmp_path / "model")
+    export(tmp_path / "model", tmp_path / "export", "onnx", say=lambda text: None)
+    for answer, expected in zip(OnnxPipeline(tmp_path / "export")(rows, batch_size=4), pipe(rows), strict=True):
+        assert [answer[name] for name in ("rationale", "answer_text")] == [
+            expected["rationale"],
+            expected["answer_text"],
+        ]
+        if expected["scores"]:
+            assert answer["scores"] == pytest.approx(expected["scores"], abs=1e-4)
