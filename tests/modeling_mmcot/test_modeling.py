@@ -337,7 +337,7 @@ class TestConfiguration:
         ("fields", "words"),
         [
             ({"image_feature_size": 25}, "Leave image_feature_size out"),
-            ({"image_feature_size": 0, "vision_config": None}, "at least 1"),
+            ({"image_feature_size": -1, "vision_config": None}, "or is 0"),
             ({"missing_image": "ignore"}, "'skip' or 'zeros'"),
             ({"text_config": GPT2Config()}, "encoder-decoder such as T5"),
             ({"stages": {"reason": "."}}, "the stages are rationale, answer, direct"),
