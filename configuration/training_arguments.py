@@ -24,6 +24,10 @@ class StageArguments(Seq2SeqTrainingArguments):
     position_lr_factor: Positive = 1.0
     """The relative position tables of T5 learn so many times faster. They hold logits, which have to travel much
     farther than weights; 10 lets a model that starts from scratch find neighbouring words early."""
+    shuffle_options: bool = False
+    """Show the options of a problem in another order at each epoch, the letter moving with its option, so that the
+    model looks letters up and learns none by heart (`docs/stage2.md`). Problems whose texts speak of letters or places
+    of options keep their order."""
     generation_max_length: Count | None = 128
     """Most tokens that a generated text of this stage may have."""
     remove_unused_columns: bool = False  # the collator reads the raw columns

@@ -13,6 +13,7 @@ from ..inference.generation import image_inputs
 from ..modeling_mmcot import MMCoTProcessor
 from ..modeling_mmcot.prompt_mmcot import Prompt
 from ..modeling_mmcot.stage_records_mmcot import STAGES
+from .option_order import REORDERED, OptionOrder
 
 
 def written_texts(dataset: datasets.Dataset, stage: str) -> dict[str, list[str]]:
@@ -35,13 +36,17 @@ class MMCoTCollator:
     Args:
         processor: owns the words and the pictures.
         features: vision features computed before; rows then have `image_hashes` instead of `image`.
+        order: of the options of rows that are marked for it; without one they stay as they are.
     """
 
     processor: MMCoTProcessor
     features: FeatureCache | None = None
+    order: OptionOrder | None = None
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask`, the pictures' tensors, and `labels` with -100 where padded."""
+        if self.order is not None:
+            examples = [self.order.reorder(row) if row.get(REORDERED) else row for row in examples]
         batch = self.processor(
             text=[build_row_prompt(self.processor, row, row[STAGE]) for row in examples],
             text_target=[self.processor.build_target(row, row[STAGE]) for row in examples],

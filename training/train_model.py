@@ -22,6 +22,7 @@ from ..modeling_mmcot.stage_records_mmcot import RATIONALE, ROOT_FOLDER
 from ..modeling_mmcot.stages_mmcot import note_stages
 from .checkpoints import CheckpointNotes, drop_checkpoints, last_whole_checkpoint
 from .collator import written_texts
+from .option_order import describe_order
 from .parts import build_start, load_adapter, load_base, new_adapter, starting_seed
 from .run import Run
 from .run_features import frozen_features, without_unread_images
@@ -76,6 +77,8 @@ def train_into(path: Path, run: Run, name: str, arguments: StageArguments, train
     validation = validation.select(range(min(run.recipe.evaluation.validation_limit, len(validation))))
     train, validation = (without_unread_images(split, model, features) for split in (train, validation))
     trainer = MMCoTTrainer(model, arguments, run.plan.models[name], run.processor, train, validation, features)
+    if arguments.shuffle_options:
+        run.say(describe_order(trainer.train_dataset))
     record = fit(trainer, last_whole_checkpoint(arguments.output_dir, run.say))
     if PartialState().is_main_process:
         save_trained(model, path, merge=run.plan.merges_adapters)

@@ -23,6 +23,7 @@ from ..inference.generation import generate_texts
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stage_records_mmcot import STAGES
 from .collator import MMCoTCollator, build_row_prompt, written_texts
+from .option_order import OptionOrder, mark_reordered
 from .progress import TrainingProgress
 
 
@@ -64,11 +65,13 @@ class MMCoTTrainer(Seq2SeqTrainer):
         self.learned_stages = learned_stages
         self.features = features
         self.eval_examples = eval_dataset
+        order = OptionOrder(arguments.seed) if arguments.shuffle_options else None
+        train_rows = stage_rows(train_dataset, processor, learned_stages)
         super().__init__(
             model,
             arguments,
-            data_collator=MMCoTCollator(processor, features),
-            train_dataset=stage_rows(train_dataset, processor, learned_stages),
+            data_collator=MMCoTCollator(processor, features, order),
+            train_dataset=train_rows if order is None else mark_reordered(train_rows),
             eval_dataset=None if eval_dataset is None else stage_rows(eval_dataset, processor, learned_stages),
             processing_class=processor,
             **kwargs,
@@ -76,6 +79,8 @@ class MMCoTTrainer(Seq2SeqTrainer):
         for callback in (DEFAULT_PROGRESS_CALLBACK, PrinterCallback):
             self.remove_callback(callback)
         self.add_callback(TrainingProgress(f"training {' and '.join(learned_stages)}"))
+        if order is not None:
+            self.add_callback(order)
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
