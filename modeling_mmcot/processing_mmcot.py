@@ -22,7 +22,7 @@ from .prompt_mmcot import Truncation, check_lengths, cut_target, kept_positions
 from .wording_mmcot import Wording
 
 
-class MMCoTProcessor(Wording, ProcessorMixin):
+class MMCoTProcessor(ProcessorMixin, Wording):
     """Turns examples into prompts, prompts and pictures into tensors, and generated text into answers.
 
     An example is a mapping with ScienceQA's columns: `question`, `choices` (list of strings), `answer` (index), and

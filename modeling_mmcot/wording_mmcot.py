@@ -17,8 +17,8 @@ class Wording:
         lecture: a rationale is lecture and solution, not solution only.
     """
 
-    newline: str = "space"
-    lecture: bool = False
+    newline: str
+    lecture: bool
 
     def build_prompt(
         self, example: Mapping[str, Any], stage: str, rationale: str | None = None, **written: str

@@ -157,7 +157,7 @@ def test_file_that_is_no_picture_is_said_and_the_next_question_goes_on(page, fol
 
 def test_file_of_questions(page, tmp_path):
     rows = [{"question": f"Which is number {n}?", "choices": ["red", "blue"]} for n in range(5)]
-    rows.append({"question": "Which?", "choices": []})
+    rows += [{"question": "Which number?"}, {"question": "Which?", "choices": "red"}]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     open_tab(page, "many")
     page.set_input_files("#questions-file input[type=file]", str(tmp_path / "q.jsonl"))
@@ -166,7 +166,8 @@ def test_file_of_questions(page, tmp_path):
         page.click("#answers-file a[download]")
     answers = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
     assert [row["question"] for row in answers] == [row["question"] for row in rows]
-    assert ["error" in row for row in answers] == [False] * 5 + [True]
+    assert ["error" in row for row in answers] == [False] * 6 + [True]
+    assert isinstance(answers[5]["answer_text"], str)
 
 
 def test_quality_and_licence(page):

@@ -34,7 +34,7 @@ WRONG = [
     ([], "Send {'inputs': "),
     ({"question": "Which?"}, "Send {'inputs': "),
     ({"inputs": "Which colour?"}, "Each input is a mapping with 'question'"),
-    ({"inputs": {"question": "Which?"}}, "choices"),
+    ({"inputs": {"question": "Which?", "choices": "red"}}, "choices"),
     ({"inputs": QUESTION | {"image": "/etc/passwd"}}, "'image' is '/etc/passwd', neither base64 nor an address"),
     ({"inputs": QUESTION | {"image": "picture.png"}}, "neither base64 nor an address"),
     ({"inputs": QUESTION | {"image": base64.b64encode(b"no picture").decode()}}, "The picture of 10 bytes"),
