@@ -239,6 +239,7 @@ def test_workers_read_the_questions(pipe):
     assert list(pipe(iter(rows), num_workers=2, **SHORT)) == alone
 
 
+@pytest.mark.slow  # torch waits seconds for the workers that an error leaves behind
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_error_of_a_worker_is_the_same_line(batch_size, pipe):
     rows = [QUESTION, {**QUESTION, "image": "none.png"}]
