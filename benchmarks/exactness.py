@@ -44,7 +44,8 @@ def write_with_torch(
             processor.build_prompt(example, stage, rationale)
             for example, rationale in zip(part, rationales[start : start + BATCH], strict=True)
         ]
-        inputs = processor(images=[example["image"] for example in part], text=prompts)
+        images = [example["image"] for example in part] if pipe.stages.reads_pictures(stage) else None
+        inputs = processor(images=images, text=prompts)
         read = model.get_encoder()(**inputs)
         text = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         ids = model.generate(**text, encoder_outputs=copy.copy(read))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from machine_limits import count_weights
+from machine_limits import best_seconds, count_weights
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
 
@@ -120,19 +120,9 @@ def measure(device: torch.device) -> tuple[float, float]:
     wide = 8192 if device.type == "cuda" else 1024
     numbers = torch.ones(wide * wide * 4, device=device, dtype=torch.bfloat16)
     matrix = torch.randn(wide, wide, device=device, dtype=torch.bfloat16)
-    reading, multiplying = (best_seconds(work, device) for work in (numbers.sum, lambda: matrix @ matrix))
+    reading = best_seconds(lambda: (numbers.sum(), synchronize(device)))
+    multiplying = best_seconds(lambda: (matrix @ matrix, synchronize(device)))
     return 2 * numbers.numel() / reading, 2 * wide**3 / multiplying
-
-
-def best_seconds(work: Callable[[], object], device: torch.device) -> float:
-    """How long it takes at best."""
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        work()
-        synchronize(device)
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def synchronize(device: torch.device) -> None:

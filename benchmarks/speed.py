@@ -11,6 +11,7 @@ against seats that are taken anew, guesses by an n-gram table of its training ra
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -29,7 +30,7 @@ from speed_texts import Texts, TrainingSteps, read_texts
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
 
 
-SMALL = {"d_model": 96, "d_ff": 192, "d_kv": 32, "num_heads": 4, "num_layers": 2, "vocab_size": 32128}
+SMALL = {"d_model": 96, "d_ff": 192, "d_kv": 32, "num_heads": 4, "num_layers": 2, "vocab_size": 1000}
 BASE = {"d_model": 768, "d_ff": 2048, "d_kv": 64, "num_heads": 12, "num_layers": 12, "vocab_size": 32128}
 
 
@@ -43,7 +44,7 @@ class Size:
 
 
 SIZES = {
-    "quickstart": Size({**SMALL, "vocab_size": 1000, "feed_forward_proj": "relu"}, 64, 96),
+    "quickstart": Size({**SMALL, "feed_forward_proj": "relu"}, 64, 96),
     "base": Size({**BASE, "feed_forward_proj": "gated-gelu"}, 145, 1024),
 }
 
@@ -58,6 +59,7 @@ class Task:
     tokens: int
 
 
+ENGINES = ["padded", "generate", "onnx"]
 TASKS = (
     Task("rationale, batch 1", 1, 128, 128),
     Task("rationale, batch 8", 8, 128, 128),
@@ -114,6 +116,7 @@ def main() -> None:
     print(f"and multiplies {limits.products / 1e9:.0f} GFLOP/s.\n")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(size, Path(folder), options.threads, options.rounds, options.padded_rows)
+        print(heading(ENGINES), flush=True)
         rows = [bench.generate(task, limits) for task in TASKS]
         if options.dataset:
             rows += bench.real_texts(read_texts(options.dataset, options.images, options.tokenizer, options.texts))
@@ -152,7 +155,7 @@ class Bench:
             del engines["padded"]
         row = compare(task.name, engines, self.rounds)
         row.limit = limits.least_seconds(self.model, task.rows, self.size.patches, task.prompt, task.tokens)
-        print_row(row, ["padded", "generate", "onnx"])
+        print(row.line(ENGINES), flush=True)
         return row
 
     def real_texts(self, texts: Texts) -> list[Row]:
@@ -175,8 +178,8 @@ class Bench:
         rows.append(compare(f"{len(forced)} rationales of the test split, one by one", engines, self.rounds))
         steps = TrainingSteps(self.model, texts, self.size.patches)
         rows.append(compare("training steps, batch 4", {"padded": steps.padded, "mmcot": steps.mmcot}, 1, same=False))
-        for row in rows:
-            print_row(row, list(row.seconds))
+        for engines, alike in itertools.groupby(rows, key=lambda row: list(row.seconds)):
+            print(heading(engines), *(row.line(engines) for row in alike), sep="\n", flush=True)
         return rows
 
     def question(self, prompt: int, tokens: int, forced: list[int] | None = None) -> Question:
@@ -213,14 +216,11 @@ def compare(task: str, engines: Mapping[str, Callable[[], Any]], rounds: int, sa
     return Row(task, {name: statistics.median(values) for name, values in seconds.items()}, ratios)
 
 
-def print_row(row: Row, engines: list[str]) -> None:
-    """Prints a row of Markdown, with a heading where its engines are others than those of the row before."""
-    if getattr(print_row, "engines", None) != engines:
-        times = [f"{name} / {engines[-1]}" for name in engines[:-1]]
-        names = ["", *(f"{name}, s" for name in engines), *times, "of the limit"]
-        print("\n| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
-        print_row.engines = engines  # type: ignore[attr-defined]
-    print(row.line(engines), flush=True)
+def heading(engines: list[str]) -> str:
+    """The head of a table in Markdown."""
+    times = [f"{name} / {engines[-1]}" for name in engines[:-1]]
+    names = ["", *(f"{name}, s" for name in engines), *times, "of the limit"]
+    return "\n| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|"
 
 
 if __name__ == "__main__":

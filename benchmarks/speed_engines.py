@@ -1,6 +1,6 @@
 """The engines that `speed.py` compares, each with one call: so many tokens after each prompt."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class Onnx:
         implementation = model.config._attn_implementation
         model.set_attn_implementation("eager")  # the others trace into sizes that are fixed
         files = GraphFolder(folder)
-        files.add(ENCODER, trace_encoder(model))
+        files.add(ENCODER, trace_encoder(model, model.config.image_feature_size))
         files.add(STEP, trace_step(model))
         model.set_attn_implementation(implementation)
         text = model.config.text_config
@@ -126,13 +126,7 @@ def in_batches(engine: Torch, questions: Sequence[Question], size: int) -> list[
     """All questions, those with prompts of like length together."""
     order = sorted(range(len(questions)), key=lambda place: -len(questions[place].prompt))
     made: dict[int, list[int]] = {}
-    for places in batched(order, size):
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
         made.update(zip(places, engine.write([questions[place] for place in places]), strict=True))
     return [made[place] for place in range(len(questions))]
-
-
-def batched(items: Iterable[int], size: int) -> Iterator[list[int]]:
-    """Parts of so many items."""
-    items = list(items)
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

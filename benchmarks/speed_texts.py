@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import datasets
 import torch
+from speed_engines import PADDED
 from transformers import AutoTokenizer, ViTImageProcessorPil
 
 from mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -16,7 +17,6 @@ from mmcot.inference.fast_matmul import fast_matmul
 from mmcot.modeling_mmcot.stage_records_mmcot import STAGES
 
 
-PADDED = 512
 BATCH = 4
 STEPS = 4
 LEARNED = 600  # rationales that guesses are made from

@@ -11,7 +11,7 @@ import torch
 from ..data.sketchqa import SketchQAOptions, generate
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.encoder_mmcot import MMCoTEncoderOutput
-from ..modeling_mmcot.generation_mmcot import token_log_probabilities
+from ..modeling_mmcot.generation_mmcot import option_scores
 from ..modeling_mmcot.stage_records_mmcot import find_stage
 
 
@@ -209,19 +209,14 @@ def compare_scores(
     model: MMCoTForConditionalGeneration,
     encoded: MMCoTEncoderOutput,
     targets: torch.Tensor,
-    options: Sequence[int],
+    options: list[int],
 ) -> float:
     """The largest difference between the probabilities of an option."""
+    expected = option_scores(model, encoded, targets, options)
     largest = 0.0
     for row, count in enumerate(options):
-        labels = targets[:count]
-        copies = MMCoTEncoderOutput(
-            last_hidden_state=encoded["last_hidden_state"][[row] * count],
-            attention_mask=encoded["attention_mask"][[row] * count],
-        )
-        expected = token_log_probabilities(model, copies, labels).sum(-1).softmax(-1).numpy()
         repeated = {name: each[[row] * count] for name, each in read.items()}
-        logs = graphs.log_probabilities(repeated, labels.numpy())
+        logs = graphs.log_probabilities(repeated, targets[:count].numpy())
         scores = np.exp(logs - logs.max())
-        largest = max(largest, float(np.abs(scores / scores.sum() - expected).max()))
+        largest = max(largest, float(np.abs(scores / scores.sum() - expected[row]).max()))
     return largest

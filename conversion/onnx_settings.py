@@ -8,16 +8,14 @@ from PIL import Image
 from transformers import GenerationConfig
 
 from ..configuration.repository import Repository
+from ..engine.folder import FORMAT
 from ..engine.pixels import require_known_processor
 from ..engine.writing_settings import require_known_settings
 from ..modeling_mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTProcessor
 from ..modeling_mmcot.stage_records_mmcot import ROOT_FOLDER, find_stage
 
 
-SETTINGS_FILE = "engine.json"
-FORMAT = 1  # of that file
 FULL_PRECISION = "fp32"
-TOKENIZER_FILE = "tokenizer.json"
 VISION, ENCODER, STEP = "vision.onnx", "encoder.onnx", "step.onnx"
 # The language models whose blocks the graphs are made of.
 LANGUAGE_MODELS = ("t5", "mt5")

@@ -13,6 +13,7 @@ import torch
 from ..configuration.repository import PREDICTIONS_FILE, Repository
 from ..engine import OnnxPipeline
 from ..engine.drafts import DRAFTS_FILE, texts_of_predictions
+from ..engine.folder import ENGINE_FILE, TOKENIZER_FILE
 from ..engine.shipping import carry_code
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -25,9 +26,7 @@ from .onnx_proof import BATCH, prove_stage
 from .onnx_settings import (
     ENCODER,
     FULL_PRECISION,
-    SETTINGS_FILE,
     STEP,
-    TOKENIZER_FILE,
     VISION,
     engine_settings,
     generation_settings,
@@ -162,7 +161,7 @@ class Export:
         """Writes, and gives, what an engine has to know."""
         settings = engine_settings(self.repository, self.processor, self.stages, self.patches, precision)
         text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
-        (self.folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        (self.folder / ENGINE_FILE).write_text(text, encoding="utf-8")
         return settings
 
     def _shrink(self, precision: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import datasets
 
 from ..data.image_column import without_images
-from ..engine import OnnxPipeline
 from ..modeling_mmcot.questions_mmcot import read_images
 from ..modeling_mmcot.stage_records_mmcot import RATIONALE
 from .generation import prediction_row, visible
@@ -22,6 +21,8 @@ class OnnxPredictor:
     """
 
     def __init__(self, export: Path, batch_size: int):
+        from ..engine import OnnxPipeline  # needs onnxruntime, which who predicts with torch may not have
+
         self.flow = OnnxPipeline(export).flow
         self.words = self.flow.words
         self.batch_size = batch_size

@@ -1,4 +1,4 @@
-"""A trained folder at work needs nothing of what only training or drawing needs."""
+"""A trained folder at work needs nothing of what only training, drawing or the other engine needs."""
 
 import subprocess
 import sys
@@ -23,4 +23,5 @@ def test_inference_imports_no_trainer_no_adapters_and_no_charts():
     imported = set(done.stdout.split())
     assert {"mmcot.inference.predict", "mmcot.inference.generation"} <= imported
     assert not imported & {"transformers.trainer", "transformers.training_args", "peft.tuners", "matplotlib"}
+    assert "onnxruntime" not in imported
     assert not any(name.startswith("mmcot.training") for name in imported)
