@@ -12,7 +12,7 @@ from ..modeling_mmcot.outcome_mmcot import build_prompt
 from ..modeling_mmcot.stage_records_mmcot import RATIONALE, find_stage, in_order
 from .drafts import MOST_TEXTS, Drafts, read_drafts
 from .folder import TOKENIZER_FILE, ExportFolder
-from .graphs import GraphFiles, ReadPrompt, StageReader
+from .graphs import GraphFiles, ReadPrompt, StageReader, threads_for
 from .option_tree import OptionTree, grow_tree, likeliest_path, read_tree
 from .pixels import PixelReader
 from .text_coder import TextCoder
@@ -49,7 +49,7 @@ class StageFlow:
 
     Args:
         export: what it says of itself.
-        threads: that work on one graph; by default as many as there are cores.
+        threads: that work on one graph; by default what [`threads_for`] finds best.
 
     Raises:
         ValueError: for an export that this engine cannot use; says what to do.
@@ -61,7 +61,7 @@ class StageFlow:
         self.export = export
         self.words = TextCoder(export.folder / TOKENIZER_FILE, **export.words)
         self.pixels = PixelReader(export.image["class"], export.image["settings"]) if export.image else None
-        self.files = GraphFiles(threads)
+        self.files = GraphFiles(threads or threads_for(export.folder))
         self.draft_texts = read_drafts(export.folder)
         self._drafts: dict[str, Drafts | None] = {}
         self.trees: dict[tuple[str, int], OptionTree] = {}  # by stage and number of options

@@ -46,7 +46,7 @@ class OnnxPipeline:
 
     Args:
         folder: that `mmcot export --format onnx` wrote.
-        threads: that work on one question; by default as many as there are cores.
+        threads: that work on one question; by default one for a small model, else as many as there are cores.
 
     Raises:
         ValueError: for a folder that is no export, or one that this engine cannot use; says what to do.
