@@ -19,7 +19,7 @@ ONE_THREAD = 32_000_000  # bytes
 
 def threads_for(folder: Path) -> int | None:
     """How many threads work best on the graphs in a folder; `None` for as many as there are cores."""
-    return 1 if sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < ONE_THREAD else None
+    return 1 if sum(path.stat().st_size for path in folder.rglob("*.onnx*")) < ONE_THREAD else None
 
 
 class GraphFiles:
