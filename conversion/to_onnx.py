@@ -14,6 +14,7 @@ from ..configuration.repository import PREDICTIONS_FILE, Repository
 from ..engine import OnnxPipeline
 from ..engine.drafts import DRAFTS_FILE, texts_of_predictions
 from ..engine.folder import ENGINE_FILE, TOKENIZER_FILE
+from ..engine.graphs import size_of_graphs
 from ..engine.shipping import carry_code
 from ..inference.load import load_processor, load_stage
 from ..modeling_mmcot import MMCoTForConditionalGeneration, MMCoTProcessor
@@ -166,20 +167,17 @@ class Export:
 
     def _shrink(self, precision: str) -> str:
         """Stores the weights with fewer bits; gives the part of the card that says what that changes."""
-        questions, size = find_questions(self.repository), self._size()
+        questions, size = find_questions(self.repository), size_of_graphs(self.folder)
         before = OnnxPipeline(self.folder)(questions.rows, batch_size=BATCH)
         for place in {stage["folder"] for stage in self.stages}:
             shrink_graphs(self.folder / place, precision)
         changes = find_changes(questions, before, OnnxPipeline(self.folder)(questions.rows, batch_size=BATCH))
+        smaller = size_of_graphs(self.folder)
         self.say(
             f"{precision}: {changes.answers} of {changes.questions} answers are others, "
-            f"{self._size() / size:.0%} of the size."
+            f"{smaller / size:.0%} of the size."
         )
-        return precision_part(precision, PRECISIONS[precision].bits, questions.name, changes, (size, self._size()))
-
-    def _size(self) -> int:
-        """Bytes of the graphs and their weights."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*.onnx*") if path.is_file())
+        return precision_part(precision, PRECISIONS[precision].bits, questions.name, changes, (size, smaller))
 
 
 def count_patches(vision: Any) -> int:

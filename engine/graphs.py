@@ -19,7 +19,12 @@ ONE_THREAD = 32_000_000  # bytes
 
 def threads_for(folder: Path) -> int | None:
     """How many threads work best on the graphs in a folder; `None` for as many as there are cores."""
-    return 1 if sum(path.stat().st_size for path in folder.rglob("*.onnx*")) < ONE_THREAD else None
+    return 1 if size_of_graphs(folder) < ONE_THREAD else None
+
+
+def size_of_graphs(folder: Path) -> int:
+    """Bytes of the graphs in a folder and of their weights."""
+    return sum(path.stat().st_size for path in folder.rglob("*.onnx*") if path.is_file())
 
 
 class GraphFiles:
