@@ -9,12 +9,21 @@ def start() -> int:
     try:
         from .main import main  # takes long enough to be interrupted, too
 
-        return main()
+        code = main()
+        leave_process_group()
+        return code
     except KeyboardInterrupt:
         print("mmcot: stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
         return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python shuts down, too
+
+
+def leave_process_group() -> None:
+    """Leaves the group of `torchrun`, if this process is in one: who ends within it now and then aborts instead."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -66,3 +66,4 @@ for stage, folder in FOLDERS.items():
     )
     trainer.train()
     trainer.save_model()  # model, processor, their code and a card: a folder for `pipeline`, or for the Hub
+trainer.accelerator.end_training()  # processes of `torchrun` leave their group: one that ends within it may abort

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -18,6 +19,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 import mmcot
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration, MMCoTPipeline
+from mmcot.cli.__main__ import start
 from mmcot.cli.main import VERBS, main
 
 
@@ -92,3 +94,11 @@ def test_ctrl_c_during_imports_is_one_line(module, tmp_path):
     )
     assert done.stderr == "mmcot: stopped. The same command goes on from the last checkpoint.\n"
     assert done.returncode in (1, 130, -signal.SIGINT)
+
+
+def test_a_process_of_torchrun_leaves_its_group(monkeypatch):
+    """One that ended within it aborted now and then, after all of its work was done."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr("mmcot.cli.main.main", lambda: 3)
+    assert start() == 3
+    assert not torch.distributed.is_initialized()

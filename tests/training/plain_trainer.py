@@ -49,3 +49,4 @@ if __name__ == "__main__":
     assert trainer.args.world_size == 2
     trainer.train()
     trainer.save_model()
+    trainer.accelerator.end_training()  # a process that ends within its group now and then aborts
