@@ -1,5 +1,6 @@
 """The program `mmcot`, and `python -m mmcot.cli` for `torchrun`."""
 
+import gc
 import signal
 import sys
 
@@ -20,9 +21,14 @@ def start() -> int:
 
 
 def leave_process_group() -> None:
-    """Leaves the group of `torchrun`, if this process is in one: who ends within it now and then aborts instead."""
+    """Leaves the group of `torchrun`, if this process is in one, and waits for the group's threads.
+
+    A thread that still lets go of a tensor while Python shuts down aborts the process. They are waited for where
+    nothing, such as a model in a reference cycle, holds the group any more.
+    """
     distributed = sys.modules.get("torch.distributed")
     if distributed and distributed.is_available() and distributed.is_initialized():
+        gc.collect()
         distributed.destroy_process_group()
 
 

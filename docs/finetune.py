@@ -19,6 +19,7 @@ import json
 from functools import partial
 from pathlib import Path
 
+from accelerate import PartialState
 from transformers import (
     AutoImageProcessor,
     AutoTokenizer,
@@ -55,7 +56,7 @@ def collate(stage, rows):
     )
 
 
-for stage, folder in FOLDERS.items():
+def train(stage, folder):
     set_seed(arguments.seed)  # of the fusion's new weights
     trainer = Seq2SeqTrainer(
         MMCoTForConditionalGeneration.from_pretrained_parts(ours.text_model, ours.vision_model, stages=FOLDERS),
@@ -66,4 +67,8 @@ for stage, folder in FOLDERS.items():
     )
     trainer.train()
     trainer.save_model()  # model, processor, their code and a card: a folder for `pipeline`, or for the Hub
-trainer.accelerator.end_training()  # processes of `torchrun` leave their group: one that ends within it may abort
+
+
+for stage, folder in FOLDERS.items():
+    train(stage, folder)
+PartialState().destroy_process_group()  # after the trainers are gone; a process that ends within its group may abort

@@ -140,7 +140,9 @@ DISTRIBUTED = """
         model.save_pretrained(f"{folder}/end{world_size}")
         with open(f"{folder}/losses{world_size}.json", "w") as file:
             json.dump([log["loss"] for log in trainer.state.log_history if "loss" in log], file)
-    trainer.accelerator.end_training()
+    del model, trainer
+    if world_size > 1:
+        torch.distributed.destroy_process_group()  # waits for its threads, now that nothing else holds it
 """
 
 

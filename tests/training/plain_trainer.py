@@ -44,9 +44,14 @@ def make_trainer(folder, seed=0, dropout=0.1, **arguments):
 # Without what would make steps of other batches or processes differ by more than rounding: Adam blows that up.
 COMPARABLE = {"dropout": 0.0, "optim": "sgd", "lr_scheduler_type": "constant", "learning_rate": 0.1}
 
-if __name__ == "__main__":
-    trainer = make_trainer(sys.argv[1], ddp_find_unused_parameters=False, **COMPARABLE)
+
+def train(folder):
+    trainer = make_trainer(folder, ddp_find_unused_parameters=False, **COMPARABLE)
     assert trainer.args.world_size == 2
     trainer.train()
     trainer.save_model()
-    trainer.accelerator.end_training()  # a process that ends within its group now and then aborts
+
+
+if __name__ == "__main__":
+    train(sys.argv[1])
+    torch.distributed.destroy_process_group()  # once the trainer is gone: then it waits for the group's threads
