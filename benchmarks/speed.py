@@ -3,11 +3,16 @@
     python benchmarks/speed.py --size quickstart --rounds 5
     python benchmarks/speed.py --size base --rounds 1 --json base.json
     python benchmarks/speed.py --size base --dataset downloads/scienceqa --tokenizer google/flan-t5-base
+    python benchmarks/speed.py --size quickstart --trained runs/quickstart
 
 Engines take turns with the same inputs, and the medians of their paired ratios count; all have to write the same
 tokens. `padded` stands in for the official code: prompts padded to 512 tokens, and no cache while it writes. Weights
 are random: speed does not depend on them. A data set in ScienceQA's layout adds what its texts take: plain batches
-against seats that are taken anew, guesses by an n-gram table of its training rationales, and training steps.
+against seats that are taken anew, guesses by an n-gram table of its training rationales, and training steps. There
+`padded` writes one batch of texts from all over the data set, and its time for all of them is extrapolated.
+
+A trained folder with an export in `onnx` adds how long each engine takes from its first line to its first answer, and
+the memory it needs (on Linux).
 """
 
 import argparse
@@ -25,6 +30,7 @@ import numpy as np
 import torch
 from machine_limits import Limits, measure_limits
 from speed_engines import Onnx, Question, Torch, in_batches
+from speed_starts import measure_starts
 from speed_texts import Texts, TrainingSteps, read_texts
 
 from mmcot import MMCoTConfig, MMCoTForConditionalGeneration
@@ -60,6 +66,7 @@ class Task:
 
 
 ENGINES = ["padded", "generate", "onnx"]
+SEATS = (8, 32)
 TASKS = (
     Task("rationale, batch 1", 1, 128, 128),
     Task("rationale, batch 8", 8, 128, 128),
@@ -92,6 +99,11 @@ class Row:
         share = f"{last / self.limit:.2f}" if self.limit and last else ""
         return f"| {self.task} | " + " | ".join([*cells, *times, share]) + " |"
 
+    def beside(self, engine: str, seconds: float) -> "Row":
+        """This row with one engine more, in front."""
+        last = list(self.seconds.values())[-1]
+        return replace(self, seconds={engine: seconds, **self.seconds}, ratios={engine: seconds / last, **self.ratios})
+
 
 def main() -> None:
     """Measures and prints."""
@@ -105,6 +117,7 @@ def main() -> None:
     parser.add_argument("--images", help="folder that the paths of its pictures start from")
     parser.add_argument("--tokenizer", help="for the texts of the data set: a folder or a Hub id")
     parser.add_argument("--texts", type=int, default=64, help="so many of the test split are written")
+    parser.add_argument("--trained", type=Path, help="a run folder with an export in onnx: how it starts")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path, help="file for all numbers")
     options = parser.parse_args()
@@ -120,8 +133,10 @@ def main() -> None:
         rows = [bench.generate(task, limits) for task in TASKS]
         if options.dataset:
             rows += bench.real_texts(read_texts(options.dataset, options.images, options.tokenizer, options.texts))
+    starts = measure_starts(options.trained, options.rounds) if options.trained else []
     if options.json:
         content = {"size": options.size, "limits": asdict(limits), "rows": [asdict(row) for row in rows]}
+        content["starts"] = [asdict(start) for start in starts]
         options.json.write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -163,27 +178,49 @@ class Bench:
 
     def real_texts(self, texts: Texts) -> list[Row]:
         """Rationales and answers as long as those of a data set, and training steps on its texts."""
-        rows = []
-        for stage, pairs in texts.test.items():
-            questions = [self.question(len(prompt), len(target)) for prompt, target in pairs]
-            for seats in (8, 32):
-                engines = {
-                    "generate": lambda: in_batches(self.torch, questions, seats),  # noqa: B023
-                    "onnx": lambda: self.onnx.write(questions, seats),  # noqa: B023
-                }
-                rows.append(compare(f"{len(questions)} texts of stage {stage}, {seats} at once", engines, 1))
-        pairs = texts.test["rationale"][:8]
-        forced = [self.question(len(prompt), len(target), target) for prompt, target in pairs]
-        engines = {
-            "onnx, a token at a time": lambda: self.onnx.write(forced, 1),
-            "onnx with guesses": lambda: self.onnx.write(forced, 1, texts.drafts),
-        }
-        rows.append(compare(f"{len(forced)} rationales of the test split, one by one", engines, self.rounds))
+        rows = [*self.two_stages(texts), self.one_by_one(texts)]
         steps = TrainingSteps(self.model, texts, self.size.patches)
         rows.append(compare("training steps, batch 4", {"padded": steps.padded, "mmcot": steps.mmcot}, 1, same=False))
         for engines, alike in itertools.groupby(rows, key=lambda row: list(row.seconds)):
             print(heading(engines), *(row.line(engines) for row in alike), sep="\n", flush=True)
         return rows
+
+    def two_stages(self, texts: Texts) -> list[Row]:
+        """Texts of each stage, so many at once, and both stages one after the other."""
+        rows = []
+        for stage, pairs in texts.test.items():
+            questions = [self.question(len(prompt), len(target)) for prompt, target in pairs]
+            padded = self.extrapolate(questions)
+            for seats in SEATS:
+                engines = {
+                    "generate": lambda: in_batches(self.torch, questions, seats),  # noqa: B023
+                    "onnx": lambda: self.onnx.write(questions, seats),  # noqa: B023
+                }
+                row = compare(f"{len(questions)} texts of stage {stage}, {seats} at once", engines, 1)
+                rows.append(row.beside("padded", padded))
+        for place, seats in enumerate(SEATS):
+            stages = rows[place :: len(SEATS)][: len(texts.test)]
+            rows.append(add(f"both stages of {len(questions)} problems, {seats} at once", stages))
+        return rows
+
+    def extrapolate(self, questions: list[Question]) -> float:
+        """Seconds of the padded engine for all questions, from a batch of them."""
+        batch = questions[:: max(1, len(questions) // self.padded_rows)]
+        start = time.perf_counter()
+        self.padded.write(batch)
+        return (time.perf_counter() - start) * len(questions) / len(batch)
+
+    def one_by_one(self, texts: Texts) -> Row:
+        """True rationales, forced on every engine, so that guesses come true as often as for a trained model."""
+        pairs = texts.test["rationale"][:8]
+        forced = [self.question(len(prompt), len(target), target) for prompt, target in pairs]
+        engines = {
+            "padded": lambda: [self.padded.write([question])[0] for question in forced],
+            "generate": lambda: [self.torch.write([question])[0] for question in forced],
+            "onnx": lambda: self.onnx.write(forced, 1),
+            "onnx with guesses": lambda: self.onnx.write(forced, 1, texts.drafts),
+        }
+        return compare(f"{len(forced)} rationales of the test split, one by one", engines, 1)
 
     def question(self, prompt: int, tokens: int, forced: list[int] | None = None) -> Question:
         """A question of so many tokens, and a picture."""
@@ -217,6 +254,13 @@ def compare(task: str, engines: Mapping[str, Callable[[], Any]], rounds: int, sa
         for name, values in seconds.items()
     }
     return Row(task, {name: statistics.median(values) for name, values in seconds.items()}, ratios)
+
+
+def add(task: str, rows: list[Row]) -> Row:
+    """What all rows take together, each engine by itself."""
+    seconds = {name: sum(row.seconds[name] for row in rows) for name in rows[0].seconds}
+    last = list(seconds.values())[-1]
+    return Row(task, seconds, {name: value / last for name, value in seconds.items()})
 
 
 def heading(engines: list[str]) -> str:

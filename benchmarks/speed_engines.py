@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from mmcot import MMCoTForConditionalGeneration
 from mmcot.conversion.onnx_files import GraphFolder
@@ -33,6 +34,17 @@ class Question:
     forced: Sequence[int] | None = None
 
 
+class Forcing(LogitsProcessor):
+    """Lets `generate()` write certain tokens to the end of a question that is alone in its batch."""
+
+    def __init__(self, forced: Sequence[int]):
+        self.forced = forced
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores[:, self.forced[input_ids.shape[1] - 1]] = torch.inf
+        return scores
+
+
 class Torch:
     """`generate()`; padded and without cache it stands in for the official code.
 
@@ -57,7 +69,10 @@ class Torch:
         features = torch.from_numpy(np.stack([question.features for question in questions]))
         longest = max(question.tokens for question in questions)
         lengths = {"min_new_tokens": longest, "max_new_tokens": longest, "use_cache": not self.official}
-        made = self.model.generate(input_ids=ids, attention_mask=mask, image_features=features, **lengths)
+        forcing = LogitsProcessorList([Forcing(each.forced) for each in questions if each.forced])
+        made = self.model.generate(
+            input_ids=ids, attention_mask=mask, image_features=features, logits_processor=forcing, **lengths
+        )
         return [row[1 : 1 + question.tokens].tolist() for row, question in zip(made, questions, strict=True)]
 
 
