@@ -11,7 +11,8 @@ from pathlib import Path
 EXPORT = "onnx"
 PICTURE = Path(__file__).parents[1] / "docs" / "example.png"
 STARTS = {
-    "pipeline": "from transformers import pipeline; import mmcot; pipe = pipeline('multimodal-cot', {folder!r})",
+    "pipeline": "from transformers import pipeline; "
+    "pipe = pipeline('multimodal-cot', {folder!r}, trust_remote_code=True)",
     "OnnxPipeline": "from mmcot.engine import OnnxPipeline; pipe = OnnxPipeline({export!r})",
     "OnnxPipeline, from the export": "sys.path[0] = {export!r}; from onnx_mmcot import OnnxPipeline; "
     "pipe = OnnxPipeline({export!r})",
@@ -60,4 +61,4 @@ def measure_starts(folder: Path, rounds: int) -> list[Start]:
 def start(load: str) -> list[float]:
     """A new process that loads an engine and asks it."""
     words = [sys.executable, "-c", SCRIPT.format(load=load, picture=str(PICTURE))]
-    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])

@@ -138,7 +138,10 @@ class MMCoTProcessor(ProcessorMixin, Wording):
         rows = [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
         if max_length is None:
             return rows
-        shortened = [self._cut(prompt, row, max_length) for prompt, row in zip(prompts, rows, strict=True)]
+        shortened = [
+            row if len(row["input_ids"]) <= max_length else self._cut(prompt, row, max_length)
+            for prompt, row in zip(prompts, rows, strict=True)
+        ]
         lengths = [len(row["input_ids"]) for row in shortened]
         self.truncation.count([len(row["input_ids"]) for row in rows], lengths, max_length)
         check_lengths(prompts, lengths, max_length)

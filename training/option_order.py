@@ -52,7 +52,7 @@ class OptionOrder(TrainerCallback):
 
 def mark_reordered(rows: datasets.Dataset) -> datasets.Dataset:
     """Rows to train on, with a mark at each whose options may come in any order."""
-    return rows.add_column(REORDERED, [not names_letters(row) for row in without_images(rows)])
+    return rows.add_column(REORDERED, [not names_letters(row) for row in without_images(rows).to_list()])
 
 
 def describe_order(rows: datasets.Dataset) -> str:

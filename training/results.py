@@ -115,7 +115,8 @@ def count_cuts(run: Run) -> dict[str, int]:
     processor = MMCoTProcessor.from_pretrained(run.folder.root)
     for stage in run.plan.stages:
         for split in run.splits.values():
-            processor.encode_prompts([build_row_prompt(processor, row, stage) for row in without_images(split)])
+            rows = without_images(split).to_list()
+            processor.encode_prompts([build_row_prompt(processor, row, stage) for row in rows])
     return vars(processor.truncation)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import datasets
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from transformers import PrinterCallback, Seq2SeqTrainer
 from transformers.trainer import DEFAULT_PROGRESS_CALLBACK
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..configuration import StageArguments
@@ -81,6 +82,13 @@ class MMCoTTrainer(Seq2SeqTrainer):
         self.add_callback(TrainingProgress(f"training {' and '.join(learned_stages)}"))
         if order is not None:
             self.add_callback(order)
+
+    def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Sampler | None:
+        sampler = super()._get_train_sampler(train_dataset)
+        if isinstance(sampler, LengthGroupedSampler):
+            # The column would read its row on the disk for each length that the sampler compares, at every epoch.
+            sampler.lengths = sampler.lengths[:]
+        return sampler
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         is_new, optimizer = self.optimizer is None, super().create_optimizer(model)
@@ -173,7 +181,7 @@ def score_texts(
 def stage_rows(dataset: datasets.Dataset, processor: MMCoTProcessor, stages: Sequence[str]) -> datasets.Dataset:
     """The data set once for each stage, with the stage and, for length buckets, the tokens of each prompt."""
     parts = []
-    texts = without_images(dataset)
+    texts = without_images(dataset).to_list()
     for stage in stages:
         prompts = [build_row_prompt(processor, row, stage) for row in texts]
         lengths = [len(ids) for ids in processor.encode_prompts(prompts)]
