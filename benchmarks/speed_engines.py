@@ -18,6 +18,7 @@ from mmcot.engine.graphs import GraphFiles, StageReader
 from mmcot.engine.texts import GrowingText
 from mmcot.engine.writer import Request, Writer
 from mmcot.engine.writing_settings import WritingSettings
+from mmcot.modeling_mmcot.prompt_mmcot import batches_to_read
 
 
 PADDED = 512
@@ -130,18 +131,25 @@ class Onnx:
         return texts
 
     def _requests(self, questions: Sequence[Question], seats: int) -> Iterator[Request]:
-        """The prompts, read in batches."""
-        for start in range(0, len(questions), seats):
-            batch = questions[start : start + seats]
+        """The prompts, read as the engine reads them, the longest first."""
+        order = longest_first(questions)
+        for together in batches_to_read([len(questions[place].prompt) for place in order], seats):
+            places = order[together]
+            batch = [questions[place] for place in places]
             read = self.reader.read([each.prompt for each in batch], [[each.features] for each in batch])
-            yield from (Request(start + place, prompt) for place, prompt in enumerate(read))
+            yield from (Request(place, prompt) for place, prompt in zip(places, read, strict=True))
 
 
 def in_batches(engine: Torch, questions: Sequence[Question], size: int) -> list[list[int]]:
     """All questions, those with prompts of like length together."""
-    order = sorted(range(len(questions)), key=lambda place: -len(questions[place].prompt))
+    order = longest_first(questions)
     made: dict[int, list[int]] = {}
     for start in range(0, len(order), size):
         places = order[start : start + size]
         made.update(zip(places, engine.write([questions[place] for place in places]), strict=True))
     return [made[place] for place in range(len(questions))]
+
+
+def longest_first(questions: Sequence[Question]) -> list[int]:
+    """Places of questions by the length of their prompts."""
+    return sorted(range(len(questions)), key=lambda place: -len(questions[place].prompt))

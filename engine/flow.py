@@ -9,6 +9,7 @@ import numpy as np
 
 from ..modeling_mmcot.confidence_mmcot import Written
 from ..modeling_mmcot.outcome_mmcot import build_prompt
+from ..modeling_mmcot.prompt_mmcot import batches_to_read
 from ..modeling_mmcot.stage_records_mmcot import RATIONALE, find_stage, in_order
 from .drafts import MOST_TEXTS, Drafts, read_drafts
 from .folder import TOKENIZER_FILE, ExportFolder
@@ -200,8 +201,8 @@ class StageWork:
         for position, asked in enumerate(window):
             alike.setdefault((asked.place, prompts[position]), []).append(position)
         groups = sorted(alike.values(), key=lambda group: -len(rows[group[0]]))
-        for start in range(0, len(groups), self.batch_size):
-            batch = groups[start : start + self.batch_size]
+        for together in batches_to_read([len(rows[group[0]]) for group in groups], self.batch_size):
+            batch = groups[together]
             features = self._look([window[group[0]] for group in batch])
             read = self.reader.read([rows[group[0]] for group in batch], features)
             yield [([window[place] for place in group], prompt) for group, prompt in zip(batch, read, strict=True)]

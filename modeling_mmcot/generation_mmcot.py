@@ -9,6 +9,7 @@ from transformers import BatchFeature
 
 from .confidence_mmcot import Written
 from .encoder_mmcot import MMCoTEncoderOutput
+from .prompt_mmcot import batches_to_read
 from .settings_mmcot import check_settings, refusals_name
 from .stage_records_mmcot import find_stage
 
@@ -49,7 +50,7 @@ def generate_batch(
     given = {name: value for name, value in generate_kwargs.items() if value is not None}
     check_settings(given, model)
     inputs = inputs.to(model.device, model.dtype)
-    encoder_outputs = model.get_encoder()(**inputs)
+    encoder_outputs = read_prompts(model, inputs)
     lengths = (model.generation_config.max_new_tokens, model.generation_config.max_length)
     settings = dict(given)
     if lengths == (None, None) and not {"max_length", "generation_config"} & given.keys():
@@ -75,6 +76,26 @@ def generate_batch(
         for row, value in zip(rest, text_log_probabilities(model, encoder_outputs, ids, rest), strict=True):
             made[row].log_probability = value
     return made
+
+
+def read_prompts(model: "MMCoTForConditionalGeneration", inputs: BatchFeature) -> MMCoTEncoderOutput:
+    """What the encoder makes of a batch of prompts and their pictures; on a CPU in parts of like length."""
+    encoder, mask = model.get_encoder(), inputs["attention_mask"]
+    if model.device.type != "cpu":
+        return encoder(**inputs)
+    lengths, longest_first = mask.sum(-1).sort(descending=True)
+    parts = []
+    for part in batches_to_read(lengths.tolist(), len(mask)):
+        rows = longest_first[part]
+        places = mask[rows].any(0).nonzero()[:, 0]
+        own = {name: values[rows] for name, values in inputs.items()}
+        own |= {name: own[name][:, places] for name in ("input_ids", "attention_mask")}
+        parts.append((rows[:, None], places, encoder(**own).last_hidden_state))
+    first = parts[0][-1]
+    states = first.new_zeros(*mask.shape, first.shape[-1])
+    for rows, places, read in parts:
+        states[rows, places] = read
+    return MMCoTEncoderOutput(last_hidden_state=states, attention_mask=mask)
 
 
 def option_scores(

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -14,6 +14,10 @@ STATEMENT = "The answer is"
 RATIONALE_TAIL = 64
 # What stays longer is refused, unless the model's limit is higher: attention's memory grows with the square.
 MAX_TOKENS = 4096
+# Tokens that a CPU reads together. More leave its caches, and a shorter prompt beside a longer one is padded. In the
+# shapes of FLAN-T5-base 64 prompts of ScienceQA, of up to 512 tokens, took onnxruntime 8 s so, 10 one by one, and 12
+# and 29 sorted in batches of 8 and 32; torch 10 s, and 30 in batches of 32. A small model gains a little or nothing.
+READ_AT_ONCE = 512
 
 COUNTING = threading.Lock()
 
@@ -103,6 +107,20 @@ def kept_positions(prompt: str, offsets: Sequence[tuple[int, int]], limit: int) 
 def cut_target(ids: list[int], longest: int) -> list[int]:
     """The tokens of a target, at most so many; one that is too long keeps its end-of-sequence token."""
     return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+def batches_to_read(lengths: Sequence[int], most: int) -> Iterator[slice]:
+    """Which prompts a CPU reads together.
+
+    Args:
+        lengths: tokens of each, the longest first.
+        most: prompts of a batch.
+    """
+    start = 0
+    while start < len(lengths):
+        end = start + max(1, min(most, READ_AT_ONCE // lengths[start]))
+        yield slice(start, end)
+        start = end
 
 
 def check_lengths(prompts: Sequence[str], lengths: Sequence[int], limit: int) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from mmcot.modeling_mmcot import prompt_mmcot
+
 
 def same(answer, expected):
     assert answer.keys() == expected.keys()
@@ -25,6 +27,12 @@ class TestAnswers:
     def test_of_lists(self, engine, rows, expected, batch_size):
         answers = engine(rows, batch_size=batch_size, return_all=True)
         for answer, wanted in zip(answers, expected, strict=True):
+            same(answer, wanted)
+
+    @pytest.mark.parametrize("at_once", [1, 60])
+    def test_of_lists_that_are_read_in_parts(self, engine, rows, expected, at_once, monkeypatch):
+        monkeypatch.setattr(prompt_mmcot, "READ_AT_ONCE", at_once)
+        for answer, wanted in zip(engine(rows, batch_size=5, return_all=True), expected, strict=True):
             same(answer, wanted)
 
     def test_of_one(self, engine, rows, expected):
