@@ -138,10 +138,7 @@ class MMCoTProcessor(ProcessorMixin, Wording):
         rows = [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
         if max_length is None:
             return rows
-        shortened = [
-            row if len(row["input_ids"]) <= max_length else self._cut(prompt, row, max_length)
-            for prompt, row in zip(prompts, rows, strict=True)
-        ]
+        shortened = [self._cut(prompt, row, max_length) for prompt, row in zip(prompts, rows, strict=True)]
         lengths = [len(row["input_ids"]) for row in shortened]
         self.truncation.count([len(row["input_ids"]) for row in rows], lengths, max_length)
         check_lengths(prompts, lengths, max_length)
@@ -149,6 +146,8 @@ class MMCoTProcessor(ProcessorMixin, Wording):
 
     def _cut(self, prompt: str, row: dict[str, list], max_length: int) -> dict[str, list]:
         kept = kept_positions(prompt, row["offset_mapping"], max_length)
+        if len(kept) == len(row["input_ids"]):
+            return row
         return {name: [values[position] for position in kept] for name, values in row.items()}
 
     def encode_targets(self, targets: Sequence[str]) -> torch.Tensor:

@@ -113,9 +113,9 @@ def count_cuts(run: Run) -> dict[str, int]:
     Counted here, not while the models read: whatever interrupted the run, the numbers are the same.
     """
     processor = MMCoTProcessor.from_pretrained(run.folder.root)
-    for stage in run.plan.stages:
-        for split in run.splits.values():
-            rows = without_images(split).to_list()
+    for split in run.splits.values():
+        rows = without_images(split).to_list()
+        for stage in run.plan.stages:
             processor.encode_prompts([build_row_prompt(processor, row, stage) for row in rows])
     return vars(processor.truncation)
 
